@@ -1,0 +1,35 @@
+"""The clock every wait goes through, so that tests can run in virtual time."""
+
+import time
+from typing import Protocol
+
+import anyio
+
+
+class Clock(Protocol):
+    """What the request core asks of time: two readings and a way to wait."""
+
+    def time(self) -> float:
+        """Return the wall clock, in seconds since the epoch (may jump, may be wrong)."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds from an arbitrary origin that never go back."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for *seconds*; zero or less only yields to other tasks."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def time(self) -> float:
+        return time.time()
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await anyio.sleep(max(0.0, seconds))
