@@ -1,0 +1,48 @@
+"""What is to be asked of the server, as a plain value; and the one method that asks it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Generic, Literal, Protocol, TypeAlias, TypeVar
+
+from attrs import field, frozen
+from msgspec import UnsetType
+
+T = TypeVar("T")
+
+Auth: TypeAlias = Literal["none", "optional", "bearer", "scim"]
+"""Which bearer an operation takes: none, the hub's if it has one, the hub's, or the SCIM routes' own."""
+
+Argument: TypeAlias = str | int | float | bool | datetime | Sequence[str] | None | UnsetType
+
+
+@frozen(kw_only=True)
+class Operation(Generic[T]):
+    """One call of one route.
+
+    `path` is the template; `path_values` fill it, each percent-encoded on its own. A query or header argument that is
+    unset or None is not sent. The body never shows in a repr: a login's holds a password.
+    """
+
+    id: str
+    method: str
+    path: str
+    path_values: Mapping[str, str] = field(factory=dict[str, str])
+    query: Mapping[str, Argument] = field(factory=dict[str, Argument])
+    headers: Mapping[str, Argument] = field(factory=dict[str, Argument])
+    body: object = field(default=None, repr=False)
+    media_type: str = "application/json"
+    result: type[T]
+    auth: Auth = "bearer"
+
+    @property
+    def idempotent(self) -> bool:
+        """Whether sending it twice does no more than sending it once (RFC 9110, 9.2.2)."""
+        return self.method in {"GET", "HEAD", "PUT", "DELETE"}
+
+
+class Client(Protocol):
+    """What endpoint functions need: something that sends an operation."""
+
+    async def send(self, operation: Operation[T], /) -> T:
+        """Send an operation and return its result."""
+        ...

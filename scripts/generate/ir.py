@@ -1,0 +1,188 @@
+"""What the description says, in the generator's own words: no OpenAPI below this point.
+
+Types are values that can be compared; models are known by the JSON pointer that defines them.
+"""
+
+from typing import Literal, TypeAlias
+
+from attrs import field, frozen
+
+Auth: TypeAlias = Literal["none", "optional", "bearer", "scim"]
+Place: TypeAlias = Literal["path", "query", "header"]
+PrimKind: TypeAlias = Literal["str", "int", "float", "bool", "bytes", "datetime", "secret", "any", "none"]
+
+
+@frozen
+class Ref:
+    """A component or an inline model, by its pointer."""
+
+    pointer: str
+
+
+@frozen
+class Prim:
+    """A plain value."""
+
+    kind: PrimKind
+
+
+@frozen
+class List:
+    """A list of one type."""
+
+    item: "Type"
+
+
+@frozen
+class Map:
+    """A mapping of strings to one type."""
+
+    value: "Type"
+
+
+@frozen
+class Enum:
+    """Strings that the description lists; on an answer the list is open."""
+
+    values: tuple[str, ...]
+
+
+@frozen
+class Nullable:
+    """A type, or null."""
+
+    of: "Type"
+
+
+Type: TypeAlias = Ref | Prim | List | Map | Enum | Nullable
+
+ANY = Prim("any")
+NONE = Prim("none")
+
+
+@frozen
+class Field:
+    """One property of a model."""
+
+    pointer: str = field(eq=False)
+    wire: str
+    type: Type
+    doc: str = field(default="", eq=False)
+
+
+@frozen
+class Model:
+    """An object with known properties; those of its `bases` (allOf) are among them.
+
+    `requests` and `answers` say which way it travels, `operations` (keys) who uses it.
+    """
+
+    pointer: str
+    fields: tuple[Field, ...]
+    required: frozenset[str] = frozenset()
+    doc: str = ""
+    bases: frozenset[str] = frozenset()
+    component: bool = False
+    requests: bool = False
+    answers: bool = False
+    operations: frozenset[str] = frozenset()
+
+
+@frozen
+class Alias:
+    """A component that is another name for a type."""
+
+    pointer: str
+    target: Type
+    doc: str = ""
+    operations: frozenset[str] = frozenset()
+
+
+@frozen
+class Parameter:
+    """One argument of an operation."""
+
+    wire: str
+    place: Place
+    type: Type
+    required: bool
+    doc: str = ""
+
+
+@frozen
+class Body:
+    """What an operation sends."""
+
+    media_type: str
+    type: Type
+    required: bool
+    doc: str = ""
+
+
+@frozen
+class Failure:
+    """An answer that is not a success."""
+
+    status: str
+    doc: str
+    type: Type | None
+
+
+@frozen
+class Operation:
+    """One method of one path."""
+
+    method: str
+    path: str
+    pointer: str
+    tag: str
+    parameters: tuple[Parameter, ...]
+    body: Body | None
+    result: Type
+    result_doc: str
+    failures: tuple[Failure, ...]
+    auth: Auth
+    deprecated: bool
+    summary: str
+    doc: str
+    anchor: str
+
+    @property
+    def key(self) -> str:
+        """What names.yaml calls it."""
+        return f"{self.method} {self.path}"
+
+
+@frozen
+class Api:
+    """The whole description."""
+
+    operations: tuple[Operation, ...]
+    models: dict[str, Model]
+    aliases: dict[str, Alias]
+
+
+def refs(kind: Type) -> list[str]:
+    """Return the pointers a type mentions."""
+    match kind:
+        case Ref(pointer):
+            return [pointer]
+        case List(inner) | Map(inner) | Nullable(inner):
+            return refs(inner)
+        case _:
+            return []
+
+
+def replace_refs(kind: Type, new: dict[str, str]) -> Type:
+    """Return the type with its pointers exchanged."""
+    match kind:
+        case Ref(pointer):
+            return Ref(new.get(pointer, pointer))
+        case List(inner):
+            return List(replace_refs(inner, new))
+        case Map(inner):
+            return Map(replace_refs(inner, new))
+        case Nullable(inner):
+            return Nullable(replace_refs(inner, new))
+        case _:
+            return kind
