@@ -1,6 +1,8 @@
 """The clock every wait goes through, so that tests can run in virtual time."""
 
+import math
 import time
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 import anyio
@@ -21,6 +23,10 @@ class Clock(Protocol):
         """Wait for *seconds*; zero or less only yields to other tasks."""
         ...
 
+    def move_on_after(self, seconds: float) -> AbstractContextManager[anyio.CancelScope]:
+        """Return a scope that is cancelled after *seconds*; infinity never."""
+        ...
+
 
 class SystemClock:
     """The machine's own clock."""
@@ -33,3 +39,6 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         await anyio.sleep(max(0.0, seconds))
+
+    def move_on_after(self, seconds: float) -> AbstractContextManager[anyio.CancelScope]:
+        return anyio.move_on_after(seconds if seconds < math.inf else None)

@@ -20,24 +20,27 @@ class Operation(Generic[T]):
     """One call of one route.
 
     `path` is the template; `path_values` fill it, each percent-encoded on its own. A query or header argument that is
-    unset or None is not sent. The body never shows in a repr: a login's holds a password.
+    unset or None is not sent. A `link` of the server's own (path and query) takes the place of all of these. The body
+    never shows in a repr: a login's holds a password.
     """
 
     id: str
     method: str
     path: str
-    path_values: Mapping[str, str] = field(factory=dict[str, str])
+    path_values: Mapping[str, str | int] = field(factory=dict[str, str | int])
     query: Mapping[str, Argument] = field(factory=dict[str, Argument])
     headers: Mapping[str, Argument] = field(factory=dict[str, Argument])
     body: object = field(default=None, repr=False)
     media_type: str = "application/json"
     result: type[T]
     auth: Auth = "bearer"
+    repeatable: bool = False
+    link: str | None = None
 
     @property
     def idempotent(self) -> bool:
-        """Whether sending it twice does no more than sending it once (RFC 9110, 9.2.2)."""
-        return self.method in {"GET", "HEAD", "PUT", "DELETE"}
+        """Whether sending it twice does no more than sending it once (RFC 9110, 9.2.2, or `repeatable`)."""
+        return self.repeatable or self.method in {"GET", "HEAD", "PUT", "DELETE"}
 
 
 class Client(Protocol):

@@ -1,0 +1,52 @@
+"""Settings of an organisation."""
+
+from attrs import frozen
+
+from hubapi._core.operation import Client
+from hubapi._generated.endpoints import org_settings as endpoints
+from hubapi._generated.models.org_settings import (
+    OrgSettings,
+    RestrictedImages,
+    UpdateOrgSettingsRequest,
+    UpdateRestrictedImages,
+)
+
+
+@frozen
+class OrgSettingsGroup:
+    """The settings of organisations that the hub is logged in as an owner of.
+
+    Source: https://docs.docker.com/reference/api/hub/latest/#tag/org-settings
+    """
+
+    _client: Client
+
+    async def get(self, org: str) -> OrgSettings:
+        """Return an organisation's settings.
+
+        Args:
+            org: The organisation's name.
+
+        Raises:
+            Forbidden: the login may not see them.
+            NotFound: there is no such organisation.
+        """
+        return await endpoints.get(self._client, org)
+
+    async def update(self, org: str, restricted_images: RestrictedImages | UpdateRestrictedImages) -> OrgSettings:
+        """Change which images the organisation's members may use. Takes effect on a business plan only.
+
+        Args:
+            org: The organisation's name.
+            restricted_images: All three switches; the server takes no fewer. One that is None counts as false.
+
+        Raises:
+            Forbidden: the login is no owner.
+            NotFound: there is no such organisation.
+        """
+        switches = UpdateRestrictedImages(
+            enabled=bool(restricted_images.enabled),
+            allow_official_images=bool(restricted_images.allow_official_images),
+            allow_verified_publishers=bool(restricted_images.allow_verified_publishers),
+        )
+        return await endpoints.update(self._client, org, UpdateOrgSettingsRequest(restricted_images=switches))

@@ -1,0 +1,303 @@
+"""AsyncHub: where every part meets."""
+
+import os
+import re
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import msgspec
+from attrs import evolve, field, frozen
+
+from hubapi._core.clock import Clock, SystemClock
+from hubapi._core.gate import Gate
+from hubapi._core.limits import RateLimit
+from hubapi._core.login import log_in
+from hubapi._core.operation import Argument, Auth, Operation
+from hubapi._core.pipeline import Counters, Line, Options, Pipeline
+from hubapi._core.secret import Secret
+from hubapi._core.tokens import Bearer, FixedToken, TokenSource
+from hubapi._core.transport import HttpTransport, HttpxTransport
+from hubapi._groups.access_tokens import AccessTokens
+from hubapi._groups.audit_logs import AuditLogs
+from hubapi._groups.org_settings import OrgSettingsGroup
+from hubapi._groups.repositories import Repositories
+from hubapi._groups.scim import Scim
+from hubapi._version import __version__
+from hubapi.credentials import (
+    Anonymous,
+    Credentials,
+    OrgAccessToken,
+    Password,
+    PersonalAccessToken,
+    StaticToken,
+)
+from hubapi.errors import ConfigurationError
+
+BASE_URL = "https://hub.docker.com"
+_LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1|[\w.-]+\.localhost")
+
+
+@frozen(kw_only=True)
+class Settings:
+    """What holds for a hub's whole life.
+
+    Args:
+        options: What calls start from; `with_options` changes it for some.
+        connect_s: Seconds to connect in.
+        read_s: Seconds that may pass without a byte of an answer.
+        window_s: Length of the server's rate-limit window in seconds; Hub's is a minute.
+        user_agent: What the server is told is asking. Docker's firewall refuses some libraries' own (D10).
+        allow_http: Allow `http://` to other hosts than this machine. Tokens then travel in the clear.
+    """
+
+    options: Options = field(factory=Options)
+    connect_s: float = 10.0
+    read_s: float = 60.0
+    window_s: float = 60.0
+    user_agent: str = f"hubapi/{__version__}"
+    allow_http: bool = False
+
+
+class AsyncHub:
+    """An async client of the Docker Hub API.
+
+    It logs in when first needed, renews its token, keeps within the rate limit and waits out a 429. Open one, keep it,
+    and share it among the tasks of one event loop.
+
+    Args:
+        credentials: Who to be; None for nobody, which reads public repositories.
+        scim_token: The bearer of the SCIM routes, which take no other.
+        base_url: Where the API is.
+        transport: An httpx transport to send through; it stays yours to close.
+        limiter: A gate to share with other hubs of the same account.
+        settings: What differs from the defaults.
+        clock: Where time comes from; tests give their own.
+
+    Raises:
+        ConfigurationError: something of it can't work.
+
+    Example:
+        >>> async def main():
+        ...     async with AsyncHub(PersonalAccessToken("moby", "dckr_pat_example")) as hub:
+        ...         return await hub.repositories.has_tag("library", "python", "3.13")
+    """
+
+    def __init__(
+        self,
+        credentials: Credentials | None = None,
+        *,
+        scim_token: str | Secret | None = None,
+        base_url: str = BASE_URL,
+        transport: HttpTransport | None = None,
+        limiter: Gate | None = None,
+        settings: Settings | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        settings = settings or Settings()
+        clock = clock or SystemClock()
+        self._settings = settings
+        line = Line(
+            base_url=_checked(base_url, allow_http=settings.allow_http),
+            user_agent=settings.user_agent,
+            transport=HttpxTransport(connect_s=settings.connect_s, read_s=settings.read_s, injected=transport),
+            gate=limiter or Gate(settings.window_s, clock),
+            bearers={},
+            clock=clock,
+        )
+        pipeline = Pipeline(line, settings.options)
+        line.bearers = _bearers(credentials or Anonymous(), scim_token, pipeline, clock)
+        self._assemble(pipeline)
+
+    def _assemble(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+        base_url = pipeline.line.base_url
+        self.access_tokens = AccessTokens(pipeline, base_url)
+        self.audit_logs = AuditLogs(pipeline)
+        self.org_settings = OrgSettingsGroup(pipeline)
+        self.repositories = Repositories(pipeline, base_url)
+        self.scim = Scim(pipeline)
+        self.raw = Raw(pipeline)
+
+    @classmethod
+    def from_env(cls, **options: Any) -> Self:
+        """Open a hub with what the environment says.
+
+        Reads `HUBAPI_USERNAME` with `HUBAPI_PASSWORD` or `HUBAPI_TOKEN`, or `HUBAPI_ORG` with `HUBAPI_ORG_TOKEN`; and
+        `HUBAPI_SCIM_TOKEN`, `HUBAPI_BASE_URL`.
+
+        Args:
+            **options: What `AsyncHub` takes beside.
+
+        Raises:
+            ConfigurationError: half of a pair is missing, or two ways to log in are given.
+        """
+        options.setdefault("scim_token", os.environ.get("HUBAPI_SCIM_TOKEN"))
+        options.setdefault("base_url", os.environ.get("HUBAPI_BASE_URL") or BASE_URL)
+        return cls(_credentials_from(os.environ), **options)
+
+    @property
+    def rate_limit(self) -> RateLimit | None:
+        """What the server last said it allows; None before the first answer."""
+        return self._pipeline.line.gate.state
+
+    @property
+    def counters(self) -> Counters:
+        """What this hub and its clones have done so far."""
+        return self._pipeline.line.counters
+
+    def with_options(
+        self,
+        *,
+        deadline: float | None = None,
+        max_attempts: int | None = None,
+        max_retry_after: float | None = None,
+        concurrency: int | None = None,
+    ) -> "AsyncHub":
+        """Return a clone that shares the pool, the token and the gate; what is not given stays as it is.
+
+        Args:
+            deadline: Seconds a whole call may take, waits and all.
+            max_attempts: How often one call is sent at most; 429s don't count.
+            max_retry_after: The longest wait, in seconds, that the server may ask for.
+            concurrency: How many requests of the clone may be under way at once.
+        """
+        old = self._pipeline.options
+        retry = evolve(
+            old.retry,
+            max_attempts=old.retry.max_attempts if max_attempts is None else max_attempts,
+            max_retry_after_s=old.retry.max_retry_after_s if max_retry_after is None else max_retry_after,
+        )
+        options = evolve(
+            old,
+            retry=retry,
+            deadline_s=old.deadline_s if deadline is None else deadline,
+            concurrency=old.concurrency if concurrency is None else concurrency,
+        )
+        clone = object.__new__(type(self))
+        clone._settings = self._settings
+        clone._assemble(self._pipeline.with_options(options))
+        return clone
+
+    async def reauthenticate(self) -> None:
+        """Forget the token and any refused login: the next call logs in again."""
+        for bearer in self._pipeline.line.bearers.values():
+            bearer.reauthenticate()
+
+    async def aclose(self) -> None:
+        """Close every connection. Safe to call again; what you injected stays open."""
+        line = self._pipeline.line
+        line.closed = True
+        await line.transport.aclose()
+
+    async def __aenter__(self) -> Self:
+        self._pipeline.line.check_open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"AsyncHub(base_url={self._pipeline.line.base_url!r})"
+
+
+@frozen
+class Raw:
+    """Any route, with the same login, gate and retries: for what the description lacks."""
+
+    _client: Pipeline
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Argument] | None = None,
+        body: object = None,
+        auth: Auth = "bearer",
+    ) -> Any:
+        """Send a request and return the JSON of its answer; None where it has none.
+
+        Args:
+            method: Such as `GET`.
+            path: The path, percent-encoded, such as `/v2/namespaces/library/repositories`.
+            query: The query's arguments; None is not sent.
+            body: What to send as JSON.
+            auth: Which bearer: `bearer`, `optional`, `scim` or `none`.
+        """
+        operation = Operation(
+            id=f"raw {method.upper()} {path}",
+            method=method.upper(),
+            path=path.replace("{", "%7B").replace("}", "%7D"),
+            query=dict(query or {}),
+            body=body,
+            result=bytes,
+            auth=auth,
+        )
+        content = await self._client.send(operation)
+        if not content.strip():
+            return None
+        return msgspec.json.decode(content)
+
+
+def _bearers(
+    credentials: Credentials, scim_token: str | Secret | None, pipeline: Pipeline, clock: Clock
+) -> dict[Auth, Bearer]:
+    found: dict[Auth, Bearer] = {}
+    match credentials:
+        case Password() | PersonalAccessToken() | OrgAccessToken():
+            found["bearer"] = TokenSource(lambda: log_in(credentials, pipeline.exchange), clock)
+        case StaticToken(token=token):
+            found["bearer"] = FixedToken(token)
+        case Anonymous():
+            pass
+    if "bearer" in found:
+        found["optional"] = found["bearer"]
+    if scim_token:
+        found["scim"] = FixedToken(Secret(scim_token))
+    return found
+
+
+def _checked(base_url: str, *, allow_http: bool) -> str:
+    parts = urlsplit(base_url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ConfigurationError(f"base_url is {base_url!r}; give a URL such as {BASE_URL}")
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise ConfigurationError("base_url has a user, a query or a fragment; give scheme, host and path alone")
+    if parts.scheme == "http" and not (allow_http or _LOOPBACK.fullmatch(parts.hostname)):
+        raise ConfigurationError(
+            f"base_url is {base_url!r}: http would send tokens in the clear. Use https, or Settings(allow_http=True)"
+        )
+    return base_url.rstrip("/")
+
+
+def _credentials_from(environ: Mapping[str, str]) -> Credentials:
+    def get(name: str) -> str:
+        return environ.get(f"HUBAPI_{name}", "")
+
+    found: list[Credentials] = []
+    if get("PASSWORD"):
+        found.append(Password(_paired(get("USERNAME"), "HUBAPI_PASSWORD", "HUBAPI_USERNAME"), get("PASSWORD")))
+    if get("TOKEN"):
+        found.append(PersonalAccessToken(_paired(get("USERNAME"), "HUBAPI_TOKEN", "HUBAPI_USERNAME"), get("TOKEN")))
+    if get("ORG_TOKEN"):
+        found.append(OrgAccessToken(_paired(get("ORG"), "HUBAPI_ORG_TOKEN", "HUBAPI_ORG"), get("ORG_TOKEN")))
+    if len(found) > 1:
+        raise ConfigurationError(
+            "the environment gives more than one way to log in: "
+            "set one of HUBAPI_PASSWORD, HUBAPI_TOKEN, HUBAPI_ORG_TOKEN"
+        )
+    if not found and get("USERNAME"):
+        raise ConfigurationError("HUBAPI_USERNAME is set, but neither HUBAPI_PASSWORD nor HUBAPI_TOKEN")
+    if not found and get("ORG"):
+        raise ConfigurationError("HUBAPI_ORG is set, but not HUBAPI_ORG_TOKEN")
+    return found[0] if found else Anonymous()
+
+
+def _paired(value: str, given: str, missing: str) -> str:
+    if not value:
+        raise ConfigurationError(f"{given} is set, but not {missing}")
+    return value
