@@ -3,8 +3,9 @@
 The documentation speaks of a fixed minute, the server counts a rolling one (D8), and either may be shared with others.
 The model follows both:
 
-- Every answer says how many requests remain. The newest answer is the truth; of several in the same second, the least.
-- What is under way may or may not be in that number yet, so all of it is taken off.
+- Every answer says how many requests remained when it was made. What of our own may have been counted after it is taken
+  off: whatever was not answered yet when it was sent. That is a lower bound; of answers that overlap in time, where
+  none is known to be the newer, the best bound holds.
 - In a rolling window each request of our own frees a place a window after its answer came, at the latest.
 - In a fixed window all places come back when it resets, which is when one request goes ahead to see.
 - `reset` and `Date` stand in the same answer. Their difference, laid over the monotonic clock, needs no right local
@@ -79,7 +80,18 @@ class Permit:
     """Leave to send one request. A probe goes alone, to see whether there is room again."""
 
     sent: float
+    done_before: int  # how many of our own were answered by then: what the answer counts for certain
     probe: bool = False
+
+
+@define(eq=False)
+class _Bound:
+    """What one answer says remained, and what has become free for certain since."""
+
+    read: float
+    remaining: int
+    done_before: int
+    freed: int = 0
 
 
 @define
@@ -92,11 +104,12 @@ class Window:
 
     window_s: float = 60.0
     state: RateLimit | None = None
-    _under_way: int = 0
+    _taken: int = 0  # requests sent so far
+    _done: int = 0  # of these, answered or given up
     _probes: int = 0
+    _bounds: list[_Bound] = field(factory=list[_Bound])
     _answered: deque[tuple[float, float]] = field(factory=deque[tuple[float, float]])  # when answered, when sent
-    _freed: int = 0  # places our own requests have left since the newest reading
-    _reset: float = -math.inf  # of the newest reading, by the server's clock
+    _reset: float = -math.inf  # the latest told, by the server's clock
     _read_at: float = -math.inf
     _offset: float = -math.inf  # server's clock minus ours, at least
     _fixed: bool = False
@@ -111,31 +124,34 @@ class Window:
         if self._reopening:
             return math.inf if self._probes else 0.0
         if self.state is None:
-            return 0.0 if self._unmetered or self._under_way < COLD else math.inf
+            return 0.0 if self._unmetered or self._taken - self._done < COLD else math.inf
         if self.available(now) > 0:
             return 0.0
         next_place = self._next_place(now)
-        return next_place if self._probes else max(0.0, min(next_place, self._until_reset(now)))
+        if self._probes or next_place < math.inf:
+            return next_place
+        # Others hold every place, or the window is a fixed one: one request goes ahead when it should have reset.
+        return max(0.0, self._until_reset(now))
 
     def available(self, now: float) -> int:
         """Return how many requests may go now, as far as the answers and our own record tell."""
         while self._answered and self._answered[0][0] + self.window_s <= now:
             _, sent = self._answered.popleft()
-            # Only what the newest reading still counted, for certain, has left since.
-            self._freed += sent + self.window_s > self._read_at
-        remaining = self.state.remaining if self.state else 0
-        return remaining + (0 if self._fixed else self._freed) - self._under_way
+            for bound in self._bounds:
+                # Only what that answer still counted, for certain, has become free since.
+                bound.freed += not self._fixed and sent + self.window_s > bound.read
+        return max((b.remaining + b.freed - (self._taken - b.done_before - 1) for b in self._bounds), default=0)
 
     def take(self, now: float) -> Permit:
         """Count a request as under way."""
-        permit = Permit(now, probe=self._reopening or (self.state is not None and self.available(now) <= 0))
-        self._under_way += 1
-        self._probes += permit.probe
-        return permit
+        probe = self._reopening or (self.state is not None and self.available(now) <= 0)
+        self._taken += 1
+        self._probes += probe
+        return Permit(now, self._done, probe)
 
     def give_back(self, permit: Permit) -> None:
         """Count a request as gone without an answer: cancelled, or lost. The server may have counted it."""
-        self._under_way -= 1
+        self._done += 1
         self._probes -= permit.probe
 
     def answered(self, permit: Permit, now: float, reading: Reading | None, closed_for: float | None = None) -> None:
@@ -150,7 +166,7 @@ class Window:
         self.give_back(permit)
         self._answered.append((now, permit.sent))
         if reading is not None:
-            self._learn(now, reading)
+            self._learn(permit, now, reading)
         elif self.state is None:
             self._unmetered = True
         if closed_for is not None:
@@ -159,17 +175,20 @@ class Window:
         elif permit.probe:
             self._reopening = False
 
-    def _learn(self, now: float, reading: Reading) -> None:
+    def _learn(self, permit: Permit, now: float, reading: Reading) -> None:
         if reading.date is not None:
             # The server wrote its date before we read it: its clock is at least this far ahead of ours.
             self._offset = max(self._offset, reading.date - now)
             left = reading.reset - reading.date
             self._fixed = self._fixed or left < self.window_s - _ROLLING_SLACK_S
-        newer = reading.reset > self._reset or reading.reset < self._reset - self.window_s
-        least = self.state is None or reading.remaining <= self.state.remaining
-        if newer or (reading.reset == self._reset and least):
-            self._reset, self._read_at, self._freed = reading.reset, now, 0
-            self.state = RateLimit(limit=reading.limit, remaining=reading.remaining, reset_at=_moment(reading.reset))
+        if self._fixed and self._reset - self.window_s < reading.reset < self._reset:
+            return  # of a window that is over
+        if self._fixed and reading.reset != self._reset:
+            self._bounds.clear()
+        self._reset, self._read_at = reading.reset, now
+        self._bounds = [bound for bound in self._bounds if bound.read > permit.sent]
+        self._bounds.append(_Bound(now, reading.remaining, permit.done_before))
+        self.state = RateLimit(limit=reading.limit, remaining=reading.remaining, reset_at=_moment(reading.reset))
 
     def _next_place(self, now: float) -> float:
         """Return the seconds until a request of ours leaves a rolling window; infinity if none will."""

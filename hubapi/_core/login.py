@@ -21,6 +21,7 @@ from hubapi.errors import (
     BadRequest,
     DecodeError,
     Forbidden,
+    RateLimited,
     StatusError,
     TwoFactorRequired,
     Unauthorized,
@@ -34,7 +35,7 @@ Renewable: TypeAlias = Password | PersonalAccessToken | OrgAccessToken
 LOGIN: Final = "/v2/users/login"
 SECOND_FACTOR: Final = "/v2/users/2fa-login"
 EXCHANGE: Final = "/v2/auth/token"
-_LOCKED = ("lock", "too many")
+_LOCKED = ("locked", "login attempts")
 
 
 async def log_in(credentials: Renewable, exchange: Exchange) -> Grant:
@@ -105,12 +106,21 @@ def _grant(answer: Answer, operation: Operation[dict[str, Any]], key: str, name:
     return Grant(secret=Secret(token), server_now=parse_date(answer.headers.get("date")))
 
 
+def is_lockout(answer: Answer) -> bool:
+    """Say whether a 429 is about failed logins, which waiting and trying again would only prolong (D26).
+
+    Source: https://github.com/docker/hub-feedback/issues/2201
+    """
+    return answer.status == 429 and any(word in answer.content[:4096].decode("utf-8", "replace") for word in _LOCKED)
+
+
 def _refusal(error: StatusError, name: str) -> StatusError | AuthenticationError:
-    if not isinstance(error, BadRequest | Unauthorized | Forbidden):
+    if not isinstance(error, BadRequest | Unauthorized | Forbidden | RateLimited):
         return error  # a failure of the server or of the way there (D10), not a word on the credentials
-    kind: type[AuthenticationError] = AuthenticationError
-    if any(word in error.message.lower() for word in _LOCKED):
-        kind = AccountLocked
+    locked = any(word in error.message.lower() for word in _LOCKED)
+    if isinstance(error, RateLimited) and not locked:
+        return error
+    kind = AccountLocked if locked else AuthenticationError
     return kind(
         f"the login of {name} was refused: {error.reason}", operation=error.operation, request_id=error.request_id
     )

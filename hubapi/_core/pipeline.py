@@ -11,6 +11,7 @@ from attrs import define, evolve, field, frozen
 from hubapi._core.clock import Clock
 from hubapi._core.codec import build_request, decode, error_of, is_readable
 from hubapi._core.gate import Gate
+from hubapi._core.login import is_lockout
 from hubapi._core.operation import Auth, Operation
 from hubapi._core.retry import RetryPolicy, backoff, classify, parse_date, parse_retry_after, retry_at
 from hubapi._core.tokens import Bearer, Token
@@ -163,7 +164,7 @@ class _Call:
                 continue
             readable = is_readable(answer, self.operation)
             match classify(answer.status, idempotent=self.operation.idempotent, readable=readable):
-                case "rate limited":
+                case "rate limited" if not is_lockout(answer):
                     await self._rate_limited(answer)
                 case "refresh" if token is not None and not self._refreshed and self._may_renew(token):
                     self._refreshed = True
@@ -183,7 +184,8 @@ class _Call:
         async with self.gate.permit() as passage:
             token = await self.bearer.token() if self.bearer else None
             answer = await self.pipeline.attempt(evolve(request, bearer=token.secret) if token else request)
-            passage.answered(answer.headers, self._asked_to_wait(answer))
+            if answer.status != 401:  # whose budget is that of the address: the server saw no account
+                passage.answered(answer.headers, self._asked_to_wait(answer))
         self._note(answer)
         return answer, token
 

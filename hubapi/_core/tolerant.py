@@ -7,7 +7,7 @@ any form (D6), numbers as text and text as numbers. Open enums are plain strings
 import base64
 import binascii
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, cast, get_origin
@@ -158,14 +158,17 @@ def _converter() -> Converter:
         inner = list_structure_factory(cls, converter)
 
         def hook(value: Any, kind: Any) -> Any:
-            items: Any = value if isinstance(value, list) else [value]
-            return inner([entry for entry in items if entry is not None], kind)
+            return inner([entry for entry in _several(value) if entry is not None], kind)
 
         return hook
 
     converter.register_structure_hook_factory(attrs.has, models)
     converter.register_structure_hook_factory(_is_list, lists)
     return converter
+
+
+def _several(value: Any) -> Iterable[Any]:
+    return value if isinstance(value, list) else [value]  # pyright: ignore[reportUnknownVariableType]
 
 
 def _is_list(kind: Any) -> bool:

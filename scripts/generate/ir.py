@@ -3,6 +3,7 @@
 Types are values that can be compared; models are known by the JSON pointer that defines them.
 """
 
+from collections.abc import Callable
 from typing import Literal, TypeAlias
 
 from attrs import field, frozen
@@ -79,13 +80,17 @@ class Model:
 
     pointer: str
     fields: tuple[Field, ...]
-    required: frozenset[str] = frozenset()
-    doc: str = ""
-    bases: frozenset[str] = frozenset()
-    component: bool = False
+    required: frozenset[str]
+    doc: str
+    bases: frozenset[str]
     requests: bool = False
     answers: bool = False
     operations: frozenset[str] = frozenset()
+
+    @property
+    def component(self) -> bool:
+        """Whether it has a name of its own in the description."""
+        return is_component(self.pointer)
 
 
 @frozen
@@ -120,15 +125,6 @@ class Body:
 
 
 @frozen
-class Failure:
-    """An answer that is not a success."""
-
-    status: str
-    doc: str
-    type: Type | None
-
-
-@frozen
 class Operation:
     """One method of one path."""
 
@@ -139,8 +135,7 @@ class Operation:
     parameters: tuple[Parameter, ...]
     body: Body | None
     result: Type
-    result_doc: str
-    failures: tuple[Failure, ...]
+    failures: dict[str, Type]
     auth: Auth
     deprecated: bool
     summary: str
@@ -162,6 +157,11 @@ class Api:
     aliases: dict[str, Alias]
 
 
+def is_component(pointer: str) -> bool:
+    """Whether a schema stands in `components/schemas`, rather than inside something else."""
+    return pointer.startswith("#/components/schemas/") and pointer.count("/") == 3
+
+
 def refs(kind: Type) -> list[str]:
     """Return the pointers a type mentions."""
     match kind:
@@ -173,16 +173,21 @@ def refs(kind: Type) -> list[str]:
             return []
 
 
-def replace_refs(kind: Type, new: dict[str, str]) -> Type:
-    """Return the type with its pointers exchanged."""
+def rewrite(kind: Type, new: Callable[[str], Type]) -> Type:
+    """Return the type with each pointer exchanged for what *new* makes of it."""
     match kind:
         case Ref(pointer):
-            return Ref(new.get(pointer, pointer))
+            return new(pointer)
         case List(inner):
-            return List(replace_refs(inner, new))
+            return List(rewrite(inner, new))
         case Map(inner):
-            return Map(replace_refs(inner, new))
+            return Map(rewrite(inner, new))
         case Nullable(inner):
-            return Nullable(replace_refs(inner, new))
+            return Nullable(rewrite(inner, new))
         case _:
             return kind
+
+
+def resolved(kind: Type, aliases: dict[str, Alias]) -> Type:
+    """Return the type with every alias replaced by what it stands for."""
+    return rewrite(kind, lambda p: resolved(aliases[p].target, aliases) if p in aliases else Ref(p))

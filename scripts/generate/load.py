@@ -1,13 +1,12 @@
 """Stage 1: strict YAML into plain values, remembering on which line each stands.
 
 Strict means: keys are strings (`200:` reads as `"200"`), timestamps stay the strings they were written as, duplicate
-keys, anchors and tags are refused, and only `true`, `false` and `null` are words with a meaning of their own.
+keys, anchors, aliases and tags are refused, and only `true`, `false` and `null` are words with a meaning of their own.
 """
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 import yaml
 from attrs import define, field, frozen
@@ -16,6 +15,7 @@ Value: TypeAlias = "None | bool | int | float | str | list[Value] | dict[str, Va
 
 _INT = re.compile(r"[-+]?(0|[1-9]\d*)")
 _FLOAT = re.compile(r"[-+]?\d+(\.\d+([eE][-+]?\d+)?|[eE][-+]?\d+)")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _WORDS: dict[str, Value] = {"": None, "~": None, "null": None, "true": True, "false": False}
 
 
@@ -73,10 +73,8 @@ class Document:
     def resolve(self, pointer: str) -> "Node | None":
         """Return the node at *pointer* (`#/a/b`), or None where it leads nowhere."""
         node: Node | None = self.root
-        for part in pointer.split("/")[1:]:
-            if node is None:
-                return None
-            node = node.child(part.replace("~1", "/").replace("~0", "~"))
+        for step in steps(pointer):
+            node = node.child(step) if node else None
         return node
 
 
@@ -95,58 +93,74 @@ class Node:
     def mapping(self) -> "dict[str, Node]":
         """Return the members of a mapping; anything else is a problem and reads as empty."""
         if not isinstance(self.value, dict):
-            self.problem(f"expected a mapping, found {_kind(self.value)}")
+            self.problem(f"expected a mapping, found {spelled(self.value)}")
             return {}
         return {key: Node(self.document, child_pointer(self.pointer, key), v) for key, v in self.value.items()}
 
     def sequence(self) -> "list[Node]":
         """Return the items of a sequence; anything else is a problem and reads as empty."""
         if not isinstance(self.value, list):
-            self.problem(f"expected a sequence, found {_kind(self.value)}")
+            self.problem(f"expected a sequence, found {spelled(self.value)}")
             return []
         return [Node(self.document, child_pointer(self.pointer, n), v) for n, v in enumerate(self.value)]
 
     def string(self) -> str:
         """Return a string; anything else is a problem and reads as empty."""
         if not isinstance(self.value, str):
-            self.problem(f"expected a string, found {_kind(self.value)}")
+            self.problem(f"expected a string, found {spelled(self.value)}")
             return ""
         return self.value
 
     def boolean(self) -> bool:
         """Return a boolean; anything else is a problem and reads as false."""
         if not isinstance(self.value, bool):
-            self.problem(f"expected true or false, found {_kind(self.value)}")
+            self.problem(f"expected true or false, found {spelled(self.value)}")
             return False
         return self.value
 
     def child(self, key: str) -> "Node | None":
         """Return the member or item named *key*, or None; never a problem."""
-        if isinstance(self.value, dict) and key in self.value:
-            return Node(self.document, child_pointer(self.pointer, key), self.value[key])
-        if isinstance(self.value, list) and re.fullmatch(r"0|[1-9]\d*", key) and int(key) < len(self.value):
-            return Node(self.document, child_pointer(self.pointer, key), self.value[int(key)])
+        value = self.value
+        if isinstance(value, dict) and key in value:
+            return Node(self.document, child_pointer(self.pointer, key), value[key])
+        if isinstance(value, list) and key.isdecimal() and int(key) < len(value):
+            return Node(self.document, child_pointer(self.pointer, key), value[int(key)])
         return None
+
+    def members(self, key: str) -> "dict[str, Node]":
+        """Return the members of the mapping *key*, none where it is absent."""
+        node = self.child(key)
+        return node.mapping() if node else {}
+
+    def items(self, key: str) -> "list[Node]":
+        """Return the items of the sequence *key*, none where it is absent."""
+        node = self.child(key)
+        return node.sequence() if node else []
+
+    def flag(self, key: str) -> bool:
+        """Return the boolean member *key*, or false where it is absent."""
+        node = self.child(key)
+        return node.boolean() if node else False
+
+    def without(self, *keys: str) -> "Node":
+        """Return this mapping as if it did not have *keys*."""
+        kept = {key: child.value for key, child in self.mapping().items() if key not in keys}
+        return Node(self.document, self.pointer, kept)
 
     def text(self, key: str) -> str:
         """Return the string member *key*, or an empty one where it is absent."""
         node = self.child(key)
         return node.string().strip() if node else ""
 
-    def walk(self) -> "Iterator[Node]":
-        """Yield this node and every one below it."""
-        yield self
-        if isinstance(self.value, dict):
-            for child in self.mapping().values():
-                yield from child.walk()
-        elif isinstance(self.value, list):
-            for child in self.sequence():
-                yield from child.walk()
-
 
 def child_pointer(pointer: str, key: str | int) -> str:
     """Return the JSON pointer of a member (RFC 6901)."""
     return f"{pointer}/{str(key).replace('~', '~0').replace('/', '~1')}"
+
+
+def steps(pointer: str) -> list[str]:
+    """Return the names a JSON pointer leads along."""
+    return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
 
 
 def load(path: Path) -> Document:
@@ -162,60 +176,61 @@ def load(path: Path) -> Document:
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError([f"{path}: can't be read: {error}"]) from None
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark else 1
-        raise SpecError([f"{name}:{line} #: not YAML: {getattr(error, 'problem', None) or error}"]) from None
+        root = yaml.compose(text, Loader=_StrictLoader)
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise SpecError([f"{name}:{line} #: can't be read as YAML: {error.reason}"]) from None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise SpecError([f"{name}:{line} #: can't be read as YAML: {error.problem}"]) from None
     document = Document(name, None, {"#": Mark(name, 1)})
     if root is None:
         document.add_problem("#", "the file is empty")
     else:
-        document.value = _Construct(document).value(root, "#")
+        document.value = _construct(document, root, "#")
     document.raise_problems()
     return document
 
 
-@frozen
-class _Construct:
-    """Turns composed YAML nodes into values, noting marks and problems."""
+class _StrictLoader(yaml.SafeLoader):
+    """Refuses what makes one text mean another: YAML that is read by eye must read the same here."""
 
-    document: Document
-    seen: set[int] = field(factory=set[int])
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        event: Any = cast("Any", self).peek_event()
+        for refused in ("anchor", "tag"):
+            value = getattr(event, refused, None)
+            if value:
+                kind = "alias" if isinstance(event, yaml.AliasEvent) else refused
+                mark: Any = event.start_mark
+                raise yaml.MarkedYAMLError(problem=f"the {kind} {value!r} is not allowed", problem_mark=mark)
+        return super().compose_node(parent, index)
 
-    def value(self, node: yaml.Node, pointer: str) -> Value:
-        self.document.marks.setdefault(pointer, Mark(self.document.name, node.start_mark.line + 1))
-        if id(node) in self.seen:
-            self.document.add_problem(pointer, "anchors and aliases are not allowed")
-            return None
-        self.seen.add(id(node))
-        if not node.tag.startswith("tag:yaml.org,2002:"):
-            self.document.add_problem(pointer, f"the tag {node.tag!r} is not allowed")
-        if isinstance(node, yaml.MappingNode):
-            return self._mapping(node, pointer)
-        if isinstance(node, yaml.SequenceNode):
-            return [self.value(item, child_pointer(pointer, n)) for n, item in enumerate(node.value)]
+
+def _construct(document: Document, node: yaml.Node, pointer: str) -> Value:
+    """Turn a composed node into a value, noting marks and problems."""
+    document.marks.setdefault(pointer, Mark(document.name, node.start_mark.line + 1))
+    if isinstance(node, yaml.SequenceNode):
+        return [_construct(document, item, child_pointer(pointer, n)) for n, item in enumerate(node.value)]
+    if not isinstance(node, yaml.MappingNode):
+        if _SURROGATE.search(str(node.value)):
+            document.add_problem(pointer, "half a surrogate pair is no text; write the character itself")
         return _scalar(cast("yaml.ScalarNode", node))
-
-    def _mapping(self, node: yaml.MappingNode, pointer: str) -> Value:
-        result: dict[str, Value] = {}
-        for key_node, value_node in node.value:
-            if not isinstance(key_node, yaml.ScalarNode):
-                self.document.add_problem(pointer, "a key must be a plain word or a string")
-                continue
-            key = key_node.value
-            child = child_pointer(pointer, key)
-            # A key is marked where the key stands; its value may begin lines below.
-            mark = Mark(self.document.name, key_node.start_mark.line + 1)
-            if key in result:
-                first = self.document.marks[child]
-                self.document.add_problem(
-                    pointer, f"the key {key!r} stands twice, on lines {first.line} and {mark.line}"
-                )
-                continue
-            self.document.marks[child] = mark
-            result[key] = self.value(value_node, child)
-        return result
+    result: dict[str, Value] = {}
+    for key_node, value_node in node.value:
+        if not isinstance(key_node, yaml.ScalarNode):
+            document.add_problem(pointer, "a key must be a plain word or a string")
+            continue
+        key = str(key_node.value)
+        child = child_pointer(pointer, key)
+        # A key is marked where the key stands; its value may begin lines below.
+        mark = Mark(document.name, key_node.start_mark.line + 1)
+        if key in result:
+            first = document.marks[child]
+            document.add_problem(pointer, f"the key {key!r} stands twice, on lines {first.line} and {mark.line}")
+            continue
+        document.marks[child] = mark
+        result[key] = _construct(document, value_node, child)
+    return result
 
 
 def _scalar(node: yaml.ScalarNode) -> Value:
@@ -231,7 +246,8 @@ def _scalar(node: yaml.ScalarNode) -> Value:
     return text
 
 
-def _kind(value: Value) -> str:
+def spelled(value: Value) -> str:
+    """Say what a value is, in a few words."""
     match value:
         case None:
             return "nothing"

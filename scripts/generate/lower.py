@@ -12,23 +12,25 @@ from scripts.generate.ir import (
     Api,
     Auth,
     Body,
-    Failure,
+    Enum,
     List,
     Nullable,
     Operation,
     Parameter,
     Place,
     Prim,
-    Ref,
     Type,
+    resolved,
 )
 from scripts.generate.load import Document, Node, child_pointer
+from scripts.generate.prose import sentences
 from scripts.generate.schemas import Schemas, documentation
-from scripts.generate.vocabulary import METHODS, check_keywords
+from scripts.generate.vocabulary import METHODS, check_keywords, follow
 
 _JSON = {"application/json", "application/scim+json"}
 # Which of the core's bearers a security scheme stands for.
 _SCHEMES: dict[str, Auth] = {"bearerAuth": "bearer", "bearerSCIMAuth": "scim"}
+_NO_AUTH: Auth = "none"
 _TEMPLATE = re.compile(r"\{([^{}]*)\}")
 
 
@@ -41,9 +43,10 @@ def lower(document: Document) -> Api:
     """
     root = document.root
     check_keywords(root, "description")
+    document.raise_problems()
     version = root.text("openapi")
     if not version.startswith("3.0."):
-        root.problem(f"openapi is {version!r}; this generator reads 3.0")
+        (root.child("openapi") or root).problem(f"openapi is {version!r}; this generator reads 3.0")
     schemas = Schemas()
     lowering = _Lowering(root, schemas)
     lowering.surroundings()
@@ -61,12 +64,15 @@ class _Lowering:
     root: Node
     schemas: Schemas
 
+    def components(self, section: str) -> dict[str, Node]:
+        node = self.root.child("components")
+        return node.members(section) if node else {}
+
     def operations(self) -> list[Operation]:
-        for schema in _members(self.root.child("components"), "schemas").values():
+        for schema in self.components("schemas").values():
             self.schemas.component(schema)
-        paths = self.root.child("paths")
         result: list[Operation] = []
-        for path, item in (paths.mapping() if paths else {}).items():
+        for path, item in self.root.members("paths").items():
             if not path.startswith("/"):
                 item.problem("a path must begin with '/'")
             check_keywords(item, "path")
@@ -80,112 +86,88 @@ class _Lowering:
         for kind in ("info", "components"):
             node = self.root.child(kind)
             if node:
-                check_keywords(node, kind)
-        for kind, member in (("tag", "tags"), ("server", "servers")):
-            node = self.root.child(member)
-            for item in node.sequence() if node else ():
+                check_keywords(node, f"{kind} object")
+        for kind, section in (("tag", "tags"), ("server", "servers")):
+            for item in self.root.items(section):
                 check_keywords(item, kind)
-        for name, scheme in _members(self.root.child("components"), "securitySchemes").items():
+        for name, scheme in self.components("securitySchemes").items():
             check_keywords(scheme, "security scheme")
             if name not in _SCHEMES:
                 scheme.problem(f"unknown security scheme; known are {', '.join(sorted(_SCHEMES))}")
+            if (scheme.text("type"), scheme.text("scheme")) != ("http", "bearer"):
+                scheme.problem("a security scheme must be `type: http, scheme: bearer`")
 
     def unreached(self) -> None:
         """Hold the components no operation refers to against the vocabulary too."""
-        components = self.root.child("components")
-        for node in _members(components, "responses").values():
+        for node in self.components("responses").values():
             self.response(node)
-        for node in _members(components, "parameters").values():
+        for node in self.components("parameters").values():
             self.parameter(node)
-        for node in _members(components, "requestBodies").values():
+        for node in self.components("requestBodies").values():
             self.body(node)
 
     def operation(self, path: str, method: str, node: Node) -> Operation:
         check_keywords(node, "operation")
-        deprecated = node.child("deprecated")
-        result, result_doc, failures = self.responses(node)
+        tag = self.tag(node)
+        result, failures = self.responses(node)
         request = node.child("requestBody")
         if request and method in {"get", "head", "delete"}:
             request.problem(f"a {method.upper()} has no body")
+        body = self.component(request, "requestBodies") if request else None
+        identity = node.text("operationId")
+        place = f"operation/{identity}" if identity else f"paths/{child_pointer('', path)[1:]}/{method}"
         return Operation(
             method=method.upper(),
             path=path,
             pointer=node.pointer,
-            tag=self.tag(node),
+            tag=tag,
             parameters=self.parameters(path, node),
-            body=self.body(self.component(request, "requestBodies")) if request else None,
+            body=self.body(body) if body else None,
             result=NONE if method == "head" else result,
-            result_doc=result_doc,
             failures=failures,
             auth=self.auth(node),
-            deprecated=bool(deprecated and deprecated.boolean()),
+            deprecated=node.flag("deprecated"),
             summary=node.text("summary"),
             doc=node.text("description"),
-            anchor=self.anchor(path, method, node),
+            anchor=f"tag/{tag}/{place}",  # as Redoc forms it
         )
 
     def tag(self, node: Node) -> str:
-        tags = node.child("tags")
-        names = [item.string() for item in tags.sequence()] if tags else []
+        names = [item.string() for item in node.items("tags")]
         if len(names) != 1:
             node.problem("an operation needs exactly one tag: it names the module")
-            return ""
-        return names[0]
-
-    def anchor(self, path: str, method: str, node: Node) -> str:
-        """Return the documentation's fragment for an operation, as Redoc forms it."""
-        identity = node.text("operationId")
-        place = f"operation/{identity}" if identity else f"paths/{child_pointer('', path)[1:]}/{method}"
-        return f"tag/{self.tag(node)}/{place}"
+        return names[0] if names else ""
 
     def auth(self, node: Node) -> Auth:
         security = node.child("security") or self.root.child("security")
-        if security is None:
-            return "none"
-        found: list[Auth] = []
-        declared = _members(self.root.child("components"), "securitySchemes")
-        for item in security.sequence():
+        found: set[Auth] = set()
+        for item in security.sequence() if security else ():
             names = list(item.mapping())
             if len(names) > 1:
                 item.problem("more than one scheme at a time is not supported")
             for name in names:
-                if name not in declared:
+                if name not in self.components("securitySchemes"):
                     item.problem(f"the security scheme {name!r} is not declared")
-            found.append(_SCHEMES.get(names[0], "bearer") if names else "none")
-        if not found or found == ["none"]:
-            return "none"
-        if set(found) == {"none", "bearer"}:
-            return "optional"
-        if len(set(found)) > 1:
+            found.add(_SCHEMES.get(names[0], "bearer") if names else _NO_AUTH)
+        if security and len(found) > 1 and found != {"none", "bearer"}:
             security.problem("a choice of schemes is not supported")
-        return found[0]
+        return "optional" if len(found) > 1 else (*found, _NO_AUTH)[0]
 
-    def component(self, node: Node, section: str) -> Node:
-        """Follow a reference to `components/<section>`."""
-        if node.child("$ref") is None:
-            return node
-        reference = node.text("$ref")
-        for key, sibling in node.mapping().items():
-            if key != "$ref":
-                sibling.problem(f"{key!r} beside a $ref is ignored by OpenAPI 3.0: say what is meant in a fix")
-        if not reference.startswith(f"#/components/{section}/"):
-            node.problem(f"expected a reference to #/components/{section}/…, not {reference!r}")
-            return Node(node.document, node.pointer, {})
-        target = node.document.resolve(reference)
-        if target is None:
-            node.problem(f"{reference} leads nowhere")
-            return Node(node.document, node.pointer, {})
-        return target
+    def component(self, node: Node, section: str) -> Node | None:
+        """Follow a reference to `components/<section>`, if *node* is one; None where that fails."""
+        return follow(node, section) if node.child("$ref") else node
 
     def parameters(self, path: str, node: Node) -> tuple[Parameter, ...]:
         """Return the path's parameters in the template's order, then the others as declared."""
         item = node.document.resolve(node.pointer.rpartition("/")[0])
         declared: dict[tuple[Place, str], Parameter] = {}
         for owner in (item, node):  # an operation's own parameters override the path's
-            listed = owner.child("parameters") if owner else None
             names: set[tuple[Place, str]] = set()
-            for entry in listed.sequence() if listed else ():
-                parameter = self.parameter(self.component(entry, "parameters"))
+            for entry in owner.items("parameters") if owner else ():
+                target = self.component(entry, "parameters")
+                if target is None:
+                    continue
+                parameter = self.parameter(target)
                 key = (parameter.place, parameter.wire)
                 if key in names:
                     entry.problem(f"the {parameter.place} parameter {parameter.wire!r} is declared twice")
@@ -196,101 +178,95 @@ class _Lowering:
             node.problem(f"the template {path!r} repeats a name or leaves one empty")
         # The template is what a path's parameters come from; a declaration only refines them.
         ordered = [declared.pop(("path", n), Parameter(n, "path", Prim("str"), required=True)) for n in template]
-        for key in [key for key in declared if key[0] == "path"]:
-            node.problem(f"the path parameter {key[1]!r} is not in the template {path!r}")
+        for place, name in declared:
+            if place == "path":
+                node.problem(f"the path parameter {name!r} is not in the template {path!r}")
         return (*ordered, *declared.values())
 
     def parameter(self, node: Node) -> Parameter:
         check_keywords(node, "parameter")
-        place, required, schema = node.text("in"), node.child("required"), node.child("schema")
+        named, place, required, schema = (
+            node.child("name"),
+            node.text("in"),
+            node.flag("required"),
+            node.child("schema"),
+        )
+        name = named.string() if named else ""
+        kind: Type = Prim("str")
+        if not name:
+            node.problem("a parameter without a name")
         if place not in {"path", "query", "header"}:
             node.problem(f"a parameter in {place!r} is not supported")
-        if place == "path" and not (required and required.value is True):
+        if place == "path" and not required:
             node.problem("a path parameter must say `required: true`")
-        kind: Type = self.schemas.lower(schema) if schema else Prim("str")
         if schema is None:
             node.problem("a parameter without a schema")
-        elif not _fits_in_text(self.resolved(kind)):
-            schema.problem("a parameter must be a string, a number, a boolean, or a list of them")
-        doc = [node.text("description"), documentation(schema) if schema else ""]
-        return Parameter(
-            wire=node.text("name"),
-            place=cast("Place", place),
-            type=self.resolved(kind),
-            required=bool(required and required.boolean()),
-            doc="\n".join(part for part in doc if part),
-        )
-
-    def resolved(self, kind: Type) -> Type:
-        """Follow aliases."""
-        while isinstance(kind, Ref) and kind.pointer in self.schemas.aliases:
-            kind = self.schemas.aliases[kind.pointer].target
-        return kind
+        else:
+            kind = resolved(self.schemas.lower(schema), self.schemas.aliases)
+            if not _fits_in_text(kind) or (place == "path" and not _is_segment(kind)):
+                texts = "a string or an integer" if place == "path" else "a plain value, or a list of strings"
+                schema.problem(f"a {place} parameter must be {texts}")
+        doc = sentences(node.text("description"), documentation(schema) if schema else "")
+        return Parameter(name, cast("Place", place), kind, required, doc)
 
     def body(self, node: Node) -> Body:
         check_keywords(node, "request body")
-        required = node.child("required")
         media = self.media(node, _JSON)
-        media_type, kind = media or ("application/json", ANY)
         if media is None:
             node.problem("a request body without content")
-        return Body(media_type, kind, bool(required and required.boolean()), node.text("description"))
+        media_type, kind = media or ("application/json", ANY)
+        return Body(media_type, kind, node.flag("required"), node.text("description"))
 
     def media(self, node: Node, known: set[str]) -> tuple[str, Type] | None:
         """Return the one media type of a body or an answer and its type, or None without content."""
-        content = node.child("content")
-        entries = content.mapping() if content else {}
-        if len(entries) > 1:
+        content = node.members("content")
+        if len(content) > 1:
             node.problem("more than one media type is not supported")
-        for media_type, entry in entries.items():
+        found: tuple[str, Type] | None = None
+        for media_type, entry in content.items():
             if media_type not in known:
-                entry.problem(f"unknown media type {media_type!r}")
+                entry.problem(f"unknown media type {media_type!r}; known are {', '.join(sorted(known))}")
             check_keywords(entry, "media type")
             schema = entry.child("schema")
-            return media_type, self.schemas.lower(schema) if schema else ANY
-        return None
+            found = media_type, self.schemas.lower(schema) if schema else ANY
+        return found
 
-    def response(self, node: Node) -> tuple[Type | None, str]:
+    def response(self, node: Node) -> Type:
         check_keywords(node, "response")
-        media = self.media(node, {*_JSON, "text/csv"})
-        if media is None:
-            return None, node.text("description")
-        media_type, kind = media
-        return (kind if media_type in _JSON else Prim("bytes")), node.text("description")
+        media_type, kind = self.media(node, {*_JSON, "text/csv"}) or ("", NONE)
+        return Prim("bytes") if media_type == "text/csv" else kind
 
-    def responses(self, node: Node) -> tuple[Type, str, tuple[Failure, ...]]:
-        """Return the type of success with its description, and the failures."""
-        listed = node.child("responses")
-        found: list[tuple[Type, str]] = []
-        failures: list[Failure] = []
-        for status, entry in (listed.mapping() if listed else {}).items():
+    def responses(self, node: Node) -> tuple[Type, dict[str, Type]]:
+        """Return the type of success, and those of the failures by status."""
+        found: list[Type] = []
+        failures: dict[str, Type] = {}
+        for status, entry in node.members("responses").items():
             if not re.fullmatch(r"[1-5]\d\d|default", status):
                 entry.problem(f"{status!r} is no status")
-            kind, doc = self.response(self.component(entry, "responses"))
+            target = self.component(entry, "responses")
+            kind = self.response(target) if target else NONE
             if status.startswith("2"):
-                found.append((kind or NONE, doc))
+                found.append(kind)
             else:
-                failures.append(Failure(status, doc, kind))
+                failures[status] = kind
         if not found:
             node.problem("an operation without an answer that means success")
-            found.append((NONE, ""))
-        if len({kind for kind, _ in found}) > 1:
+        if len({resolved(kind, self.schemas.aliases) for kind in found}) > 1:
             node.problem("answers of different types that all mean success")
-        return *found[0], tuple(failures)
+        return (found[0] if found else NONE), failures
 
 
-def _members(node: Node | None, name: str) -> dict[str, Node]:
-    child = node.child(name) if node else None
-    return child.mapping() if child else {}
+def _is_segment(kind: Type) -> bool:
+    return isinstance(kind, Enum) or kind in (Prim("str"), Prim("int"))
 
 
 def _fits_in_text(kind: Type) -> bool:
     match kind:
-        case List(inner) | Nullable(inner):
+        case Nullable(inner):
             return _fits_in_text(inner)
+        case List(inner):
+            return isinstance(inner, Enum) or inner == Prim("str")
         case Prim(name):
             return name not in {"any", "none", "bytes"}
-        case Ref():
-            return False
         case _:
-            return True
+            return isinstance(kind, Enum)

@@ -16,21 +16,21 @@ import re
 
 from attrs import define, field, frozen
 
-from scripts.generate.ir import Api, Field, Model, Operation, Parameter
-from scripts.generate.load import Document, Node
+from scripts.generate.ir import Api, Operation, Parameter
+from scripts.generate.load import Document, Node, steps
 
+SHARED, ORPHANS = "shared", "orphans"  # the modules of models that several groups use, or none
 # Words the generated modules use themselves.
-_TAKEN_CLASSES = {"Any", "Client", "Literal", "Operation", "Sequence", "Timestamp", "UnsetType"}
-_TAKEN_ATTRIBUTES = {"Any", "Timestamp", "UnsetType", "bool", "bytes", "dict", "float", "int", "list", "str"}
-_TAKEN_ARGUMENTS = {"client", "body", *_TAKEN_ATTRIBUTES, "UNSET", "Client", "Operation"}
-_VERBS = {
-    "GET": "get",
-    "HEAD": "has",
-    "POST": "create",
-    "PUT": "update",
-    "PATCH": "change",
-    "DELETE": "delete",
+_TAKEN_CLASSES = {
+    *("Any", "Client", "Literal", "NoneType", "Operation"),
+    *("Sequence", "Timestamp", "TypeAlias", "UNSET", "UnsetType"),
 }
+_TAKEN_WORDS = {"bool", "bytes", "dict", "float", "int", "list", "str"}
+_TAKEN_ATTRIBUTES = {*_TAKEN_WORDS, "self", "wire"}
+_TAKEN_ARGUMENTS = {*_TAKEN_WORDS, "body", "builtins", "client"}
+_VERBS = {"GET": "get", "HEAD": "has", "POST": "create", "PUT": "update", "PATCH": "change", "DELETE": "delete"}
+# Steps of a pointer that say nothing about what stands there.
+_NOISE = {"components", "schemas", "responses", "requestBodies", "paths", "content", "schema", "properties", "allOf"}
 _SECTIONS = ("operations", "models", "fields")
 
 
@@ -41,7 +41,7 @@ class Names:
     operations: dict[str, tuple[str, str]]
     models: dict[str, str]
     fields: dict[str, str]
-    arguments: dict[tuple[str, str, str], str]
+    arguments: dict[str, str]
 
     def group(self, operation_key: str) -> str:
         """Return the module an operation belongs to."""
@@ -49,7 +49,7 @@ class Names:
 
     def argument(self, operation: Operation, parameter: Parameter) -> str:
         """Return the argument that stands for a parameter."""
-        return self.arguments[operation.key, parameter.place, parameter.wire]
+        return self.arguments[_argument_key(operation, parameter)]
 
 
 def resolve(api: Api, pins: Document, document: Document, *, propose: bool = False) -> Names:
@@ -81,108 +81,55 @@ class _Resolving:
     propose: bool
     _used: set[str] = field(factory=set[str])
 
-    def _section(self, name: str) -> dict[str, Node]:
-        node = self.pins.root.child(name)
-        return node.mapping() if node and node.value is not None else {}
-
-    def _pin(self, section: str, key: str) -> Node | None:
-        pin = self._section(section).get(key)
-        if pin:
-            self._used.add(pin.pointer)
-        return pin
-
-    def _pinned(self, section: str, key: str, pointer: str, proposal: str) -> str:
-        pin = self._pin(section, key)
-        if pin:
-            return pin.string()
-        if not self.propose:
-            self.document.add_problem(
-                pointer,
-                f"no name is pinned; add to {section} in {self.pins.name}:  {_quoted(key)}: {proposal}",
-            )
-        return proposal
-
-    def _reject(self, section: str, key: str, pointer: str, message: str) -> None:
-        """Blame a bad name on its pin, where there is one."""
-        pin = self._pin(section, key)
-        if pin:
-            pin.problem(message)
-        else:
-            self.document.add_problem(pointer, f"{message}; pin another in {section} of {self.pins.name}")
-
     def operations(self) -> dict[str, tuple[str, str]]:
         result: dict[str, tuple[str, str]] = {}
         taken: dict[str, str] = {}
         for operation in self.api.operations:
-            key = operation.key
-            name = self._pinned("operations", key, operation.pointer, _propose_operation(operation))
+            key, place = operation.key, operation.pointer
+            name = self._name("operations", key, place, _propose_operation(operation), required=True)
             group, _, function = name.partition(".")
-            if not all(_is_snake(part) and not keyword.iskeyword(part) for part in (group, function)):
-                self._reject("operations", key, operation.pointer, f"{name!r} is not of the form group.function")
-            if name.casefold() in taken:
-                message = f"{name!r} already names {taken[name.casefold()]}"
-                self._reject("operations", key, operation.pointer, message)
-            taken[name.casefold()] = key
+            if not (_is_identifier(group) and _is_identifier(function)):
+                self._reject("operations", key, place, f"{name!r} is not of the form group.function")
+            if group in {SHARED, ORPHANS}:
+                self._reject("operations", key, place, f"the group {group!r} is the generator's own")
+            self._claim(taken, "operations", key, place, name)
             result[key] = (group, function)
         return result
 
     def models(self) -> dict[str, str]:
-        pointers = [*self.api.models, *self.api.aliases]
         order = {pointer: n for n, pointer in enumerate(self.document.marks)}
         result: dict[str, str] = {}
         taken: dict[str, str] = {}
-        for pointer in sorted(pointers, key=lambda p: order.get(p, len(order))):
-            name = self._pinned("models", pointer, pointer, _propose_model(pointer))
+        for pointer in sorted([*self.api.models, *self.api.aliases], key=lambda p: order.get(p, len(order))):
+            name = self._name("models", pointer, pointer, _propose_model(pointer), required=True)
             if not re.fullmatch(r"[A-Z][A-Za-z0-9]*", name):
                 self._reject("models", pointer, pointer, f"{name!r} is no class name")
             if _is_taken(name):
                 self._reject("models", pointer, pointer, f"{name!r} is Python's or the generator's own")
-            if name.casefold() in taken:
-                self._reject("models", pointer, pointer, f"{name!r} clashes with the name of {taken[name.casefold()]}")
-            taken[name.casefold()] = pointer
+            self._claim(taken, "models", pointer, pointer, name)
             result[pointer] = name
         return result
 
     def fields(self) -> dict[str, str]:
-        return {
-            f.pointer: name
-            for model in self.api.models.values()
-            for f, name in zip(model.fields, self._fields_of(model), strict=True)
-        }
-
-    def _fields_of(self, model: Model) -> list[str]:
-        taken: dict[str, Field] = {}
-        for f in model.fields:
-            name = self._attribute("fields", f.pointer, f.pointer, f.wire, _TAKEN_ATTRIBUTES)
-            if name in taken:
-                message = f"{f.wire!r} and {taken[name].wire!r} would both be the attribute {name!r}"
-                self._reject("fields", f.pointer, f.pointer, message)
-            taken[name] = f
-        return list(taken) if len(taken) == len(model.fields) else [f.wire for f in model.fields]
-
-    def arguments(self) -> dict[tuple[str, str, str], str]:
-        result: dict[tuple[str, str, str], str] = {}
-        for operation in self.api.operations:
-            taken: dict[str, Parameter] = {}
-            for p in operation.parameters:
-                key = f"{operation.key} {p.place} {p.wire}"
-                name = self._attribute("fields", key, operation.pointer, p.wire, _TAKEN_ARGUMENTS)
-                if name in taken:
-                    other = taken[name]
-                    message = f"{p.place} {p.wire!r} and {other.place} {other.wire!r} would both be {name!r}"
-                    self._reject("fields", key, operation.pointer, f"{message} ({key})")
-                taken[name] = p
-                result[operation.key, p.place, p.wire] = name
+        result: dict[str, str] = {}
+        for model in self.api.models.values():
+            taken: dict[str, str] = {}
+            for f in model.fields:
+                name = self._attribute(f.pointer, f.pointer, f.wire, _TAKEN_ATTRIBUTES)
+                self._claim(taken, "fields", f.pointer, f.pointer, name)
+                result[f.pointer] = name
         return result
 
-    def _attribute(self, section: str, key: str, pointer: str, wire: str, taken: set[str]) -> str:
-        pin = self._pin(section, key)
-        name = pin.string() if pin else snake(wire)
-        if not pin and (keyword.iskeyword(name) or name in taken):
-            name += "_"
-        if not _is_snake(name) or keyword.iskeyword(name):
-            self._reject(section, key, pointer, f"{wire!r} gives no attribute name ({key})")
-        return name
+    def arguments(self) -> dict[str, str]:
+        result: dict[str, str] = {}
+        for operation in self.api.operations:
+            taken: dict[str, str] = {}
+            for p in operation.parameters:
+                key = _argument_key(operation, p)
+                name = self._attribute(key, operation.pointer, p.wire, _TAKEN_ARGUMENTS)
+                self._claim(taken, "fields", key, operation.pointer, name)
+                result[key] = name
+        return result
 
     def check_unused(self) -> None:
         for key, node in self.pins.root.mapping().items():
@@ -193,6 +140,45 @@ class _Resolving:
                 if pin.pointer not in self._used:
                     pin.problem(f"pins {key}, which the description does not have")
 
+    def _section(self, name: str) -> dict[str, Node]:
+        node = self.pins.root.child(name)
+        return node.mapping() if node and node.value is not None else {}
+
+    def _name(self, section: str, key: str, place: str, proposal: str, *, required: bool) -> str:
+        """Return the pinned name, or the proposal where there is none and none is *required*."""
+        pin = self._section(section).get(key)
+        if pin:
+            self._used.add(pin.pointer)
+            return pin.string()
+        if required and not self.propose:
+            line = f"{_quoted(key)}: {proposal}"
+            self.document.add_problem(place, f"no name is pinned; add to {section} in {self.pins.name}:  {line}")
+        return proposal
+
+    def _attribute(self, key: str, place: str, wire: str, taken: set[str]) -> str:
+        proposal = snake(wire)
+        if keyword.iskeyword(proposal) or proposal in taken:
+            proposal += "_"
+        name = self._name("fields", key, place, proposal, required=False)
+        if not _is_identifier(name) or name in taken:
+            self._reject("fields", key, place, f"{wire!r} can't become {name!r} in Python")
+        return name
+
+    def _claim(self, taken: dict[str, str], section: str, key: str, place: str, name: str) -> None:
+        """Note that *key* is called *name*; refuse where another already is, in whatever case."""
+        if name.casefold() in taken:
+            self._reject(section, key, place, f"{name!r} is already the name of {taken[name.casefold()]}")
+        taken[name.casefold()] = key
+
+    def _reject(self, section: str, key: str, place: str, message: str) -> None:
+        """Blame a bad name on its pin, where there is one."""
+        pin = self._section(section).get(key)
+        if pin:
+            pin.problem(message)
+        else:
+            asked = f"pin another in {section} of {self.pins.name}:  {_quoted(key)}: …"
+            self.document.add_problem(place, f"{message}; {asked}")
+
 
 def snake(wire: str) -> str:
     """Return a wire name as snake_case: `userName` is `user_name`, `Date Joined` is `date_joined`."""
@@ -201,7 +187,7 @@ def snake(wire: str) -> str:
     return re.sub(r"[^0-9A-Za-z]+", "_", text).strip("_").lower()
 
 
-def pascal(text: str) -> str:
+def _pascal(text: str) -> str:
     """Return a name as PascalCase, keeping the capitals it has."""
     return "".join(part[:1].upper() + part[1:] for part in re.split(r"[^0-9A-Za-z]+", text))
 
@@ -217,31 +203,23 @@ def _propose_operation(operation: Operation) -> str:
 
 def _propose_model(pointer: str) -> str:
     """Name a component after itself, an inline object after its owner and the way to it."""
-    steps = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
-    noise = {
-        "components",
-        "schemas",
-        "responses",
-        "requestBodies",
-        "paths",
-        "content",
-        "schema",
-        "properties",
-        "allOf",
-    }
-    kept = [s for s in steps if s not in noise and "/" not in s[1:] and not s.isdigit()]
-    if steps[0] == "paths":
-        kept = [steps[1], *[s for s in kept if s != steps[1]]]
-    name = "".join(pascal("item" if s in {"items", "additionalProperties"} else s) for s in kept)
+    kept = [s for s in steps(pointer) if s not in _NOISE and "/" not in s[1:] and not s.isdigit()]
+    if pointer.startswith("#/paths/"):
+        kept = [steps(pointer)[1], *(s for s in kept if s != steps(pointer)[1])]
+    name = "".join(_pascal("item" if s in {"items", "additionalProperties"} else s) for s in kept)
     return f"{name}Model" if _is_taken(name) else name
+
+
+def _argument_key(operation: Operation, parameter: Parameter) -> str:
+    return f"{operation.key} {parameter.place} {parameter.wire}"
 
 
 def _is_taken(name: str) -> bool:
     return name in _TAKEN_CLASSES or keyword.iskeyword(name) or hasattr(builtins, name)
 
 
-def _is_snake(name: str) -> bool:
-    return re.fullmatch(r"[a-z][a-z0-9_]*", name) is not None
+def _is_identifier(name: str) -> bool:
+    return re.fullmatch(r"[a-z][a-z0-9_]*", name) is not None and not keyword.iskeyword(name)
 
 
 def _quoted(key: str) -> str:

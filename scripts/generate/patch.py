@@ -12,9 +12,9 @@ import copy
 
 from attrs import frozen
 
-from scripts.generate.load import Document, Mark, Node, Value
+from scripts.generate.load import Document, Node, Value, spelled, steps
 
-_KEYS = {"at", "was", "now", "why"}
+_KEYS = ("at", "was", "now", "why")
 
 
 @frozen
@@ -33,10 +33,11 @@ def patch(document: Document, fixes: Document) -> Patched:
 
     """
     corrected = Document(document.name, copy.deepcopy(document.value), dict(document.marks))
-    obsolete: list[str] = []
-    for entry in fixes.root.sequence():
-        if _well_formed(entry) and not _apply(corrected, entry):
-            obsolete.append(f"{fixes.where(entry.pointer)}: obsolete, {entry.text('at')} already reads so")
+    obsolete = [
+        f"{fixes.where(entry.pointer)}: obsolete, {entry.text('at')} already reads so"
+        for entry in fixes.root.sequence()
+        if _well_formed(entry) and not _apply(corrected, entry)
+    ]
     fixes.raise_problems()
     return Patched(corrected, obsolete)
 
@@ -44,13 +45,14 @@ def patch(document: Document, fixes: Document) -> Patched:
 def _well_formed(entry: Node) -> bool:
     before = len(entry.document.problems)
     members = entry.mapping()
-    for key in members.keys() - _KEYS:
-        members[key].problem(f"unknown key {key!r}; an entry has {', '.join(sorted(_KEYS))}")
-    if not entry.text("why"):
+    for key, member in members.items():
+        if key not in _KEYS:
+            member.problem(f"unknown key {key!r}; an entry has {', '.join(_KEYS)}")
+    if members and not entry.text("why"):
         entry.problem("says no `why`: name the evidence")
-    if "was" not in members and "now" not in members:
+    if members and "was" not in members and "now" not in members:
         entry.problem("has neither `was` nor `now`")
-    if not entry.text("at").startswith("#/"):
+    if members and not entry.text("at").startswith("#/"):
         entry.problem("`at` must be a JSON pointer such as #/components/schemas/tag")
     return len(entry.document.problems) == before
 
@@ -58,48 +60,52 @@ def _well_formed(entry: Node) -> bool:
 def _apply(document: Document, entry: Node) -> bool:
     """Apply one entry; False means obsolete."""
     pointer = entry.text("at")
-    parent_pointer, _, last = pointer.rpartition("/")
-    key = last.replace("~1", "/").replace("~0", "~")
-    parent = document.resolve(parent_pointer)
+    parent_pointer = pointer.rpartition("/")[0]
+    parent, key = document.resolve(parent_pointer), steps(pointer)[-1]
     if parent is None or not isinstance(parent.value, dict | list):
-        entry.problem(f"stale: {document.name} has no {parent_pointer}")
+        entry.problem(f"stale: {document.name} has no {parent_pointer} to fix")
         return True
     found, was, now = parent.child(key), entry.child("was"), entry.child("now")
     if _same(found, now):
         return False
     if not _same(found, was):
-        said = f"says {found.value!r} (line {document.marks[pointer].line})" if found else "has nothing"
-        entry.problem(f"stale: {document.name} {said} at {pointer}, not {was.value if was else 'nothing'!r}")
-        return True
-    _put(parent, key, now, found)
-    for known in [p for p in document.marks if p == pointer or p.startswith(pointer + "/")]:
-        del document.marks[known]
-    if now is not None:
+        entry.problem(f"stale: {document.where(pointer)} is {_quoted(found)}, not {_quoted(was)}")
+    elif not _put(parent.value, key, now):
+        entry.problem("an item of a sequence can be replaced or appended, nothing else")
+    else:
         _mark(document, pointer, now)
     return True
 
 
-def _put(parent: Node, key: str, now: Node | None, found: Node | None) -> None:
-    if isinstance(parent.value, dict):
+def _quoted(node: Node | None) -> str:
+    """Quote what a fix compares, where that is short."""
+    if node is None:
+        return "absent"
+    text = repr(node.value)
+    return text if len(text) <= 80 else f"{spelled(node.value)} of {len(text)} characters"
+
+
+def _put(parent: dict[str, Value] | list[Value], key: str, now: Node | None) -> bool:
+    """Put a value in its place, or take what is there away; False where that can't be."""
+    if isinstance(parent, dict):
         if now is None:
-            del parent.value[key]
+            del parent[key]
         else:
-            parent.value[key] = copy.deepcopy(now.value)
-    elif isinstance(parent.value, list) and found is not None and now is not None:
-        parent.value[int(key)] = copy.deepcopy(now.value)
-    elif isinstance(parent.value, list) and now is not None and key == str(len(parent.value)):
-        parent.value.append(copy.deepcopy(now.value))
-    else:
-        parent.problem(f"a fix can replace or append to a sequence, not do this at {key!r}")
-        parent.document.raise_problems()
+            parent[key] = copy.deepcopy(now.value)
+        return True
+    if now is None or not key.isdecimal() or int(key) > len(parent):
+        return False
+    parent[int(key) : int(key) + 1] = [copy.deepcopy(now.value)]
+    return True
 
 
-def _mark(document: Document, pointer: str, now: Node) -> None:
+def _mark(document: Document, pointer: str, now: Node | None) -> None:
     """Let messages about what a fix brought in name the fixes file."""
-    prefix = now.pointer
-    for node in now.walk():
-        mark = now.document.marks[node.pointer]
-        document.marks[pointer + node.pointer.removeprefix(prefix)] = Mark(mark.file, mark.line)
+    for known in [p for p in document.marks if p == pointer or p.startswith(f"{pointer}/")]:
+        del document.marks[known]
+    for place, mark in now.document.marks.items() if now else ():
+        if now and (place == now.pointer or place.startswith(f"{now.pointer}/")):
+            document.marks[pointer + place.removeprefix(now.pointer)] = mark
 
 
 def _same(a: Node | None, b: Node | None) -> bool:

@@ -4,17 +4,22 @@ A request must tell "not set" from null and needs what is required; an answer ma
 a model is sent, received or both.
 """
 
+from collections import defaultdict
+from collections.abc import Callable
+
 from attrs import evolve
 
-from scripts.generate.ir import Alias, Api, Field, Model, Operation, Ref, Type, refs, replace_refs
+from scripts.generate.ir import Api, Model, Operation, Ref, Type, refs, resolved, rewrite
 from scripts.generate.load import Document
 
 
 def share(api: Api) -> Api:
-    """Mark the direction of every model, and let equal inline shapes be one model."""
-    api = _mark(api)
+    """Mark the direction of every model, resolve the aliases, and let equal inline shapes be one model."""
+    api = _marked(api)
+    api = _rewritten(api, lambda pointer: resolved(Ref(pointer), api.aliases))
     while twins := _twins(api):
-        api = _mark(_without(api, twins))
+        models = {pointer: model for pointer, model in api.models.items() if pointer not in twins}
+        api = _marked(_rewritten(evolve(api, models=models), lambda p: Ref(twins.get(p, p))))
     return api
 
 
@@ -26,36 +31,32 @@ def check_required(document: Document, api: Api) -> None:
                 document.add_problem(model.pointer, f"requires {name!r}, which it does not declare")
 
 
-def _mark(api: Api) -> Api:
-    sent, received = dict[str, set[str]](), dict[str, set[str]]()
+def _marked(api: Api) -> Api:
+    """Note who uses each model and alias, and which way it travels."""
+    sent: dict[str, set[str]] = defaultdict(set)
+    received: dict[str, set[str]] = defaultdict(set)
     for operation in api.operations:
         if operation.body:
             _spread(api, operation.body.type, operation, sent)
-        for kind in (operation.result, *(f.type for f in operation.failures if f.type)):
+        for kind in (operation.result, *operation.failures.values()):
             _spread(api, kind, operation, received)
-    nobody = set[str]()
+
+    def users(pointer: str) -> frozenset[str]:
+        return frozenset(sent[pointer] | received[pointer])
+
     models = {
-        pointer: evolve(
-            model,
-            requests=pointer in sent,
-            answers=pointer in received,
-            operations=frozenset(sent.get(pointer, nobody) | received.get(pointer, nobody)),
-        )
-        for pointer, model in api.models.items()
+        p: evolve(m, requests=bool(sent[p]), answers=bool(received[p]), operations=users(p))
+        for p, m in api.models.items()
     }
-    aliases = {
-        pointer: evolve(alias, operations=frozenset(sent.get(pointer, nobody) | received.get(pointer, nobody)))
-        for pointer, alias in api.aliases.items()
-    }
+    aliases = {p: evolve(a, operations=a.operations | users(p)) for p, a in api.aliases.items()}
     return evolve(api, models=models, aliases=aliases)
 
 
 def _spread(api: Api, kind: Type, operation: Operation, users: dict[str, set[str]]) -> None:
     for pointer in refs(kind):
-        known = users.setdefault(pointer, set())
-        if operation.key in known:
+        if operation.key in users[pointer]:
             continue
-        known.add(operation.key)
+        users[pointer].add(operation.key)
         if pointer in api.aliases:
             _spread(api, api.aliases[pointer].target, operation, users)
         if pointer in api.models:
@@ -65,8 +66,7 @@ def _spread(api: Api, kind: Type, operation: Operation, users: dict[str, set[str
 
 
 def _shape(model: Model) -> object:
-    required = model.required if model.requests else frozenset[str]()
-    return tuple((f.wire, f.type) for f in model.fields), required
+    return model.fields, model.required if model.requests else frozenset[str]()
 
 
 def _twins(api: Api) -> dict[str, str]:
@@ -81,26 +81,19 @@ def _twins(api: Api) -> dict[str, str]:
     }
 
 
-def _without(api: Api, twins: dict[str, str]) -> Api:
-    def changed(kind: Type) -> Type:
-        return replace_refs(kind, twins)
+def _rewritten(api: Api, new: Callable[[str], Type]) -> Api:
+    """Return the description with each pointer in its types exchanged."""
 
-    def field(old: Field) -> Field:
-        return evolve(old, type=changed(old.type))
+    def operation(old: Operation) -> Operation:
+        body = evolve(old.body, type=rewrite(old.body.type, new)) if old.body else None
+        failures = {status: rewrite(kind, new) for status, kind in old.failures.items()}
+        return evolve(old, body=body, result=rewrite(old.result, new), failures=failures)
 
-    operations = tuple(
-        evolve(
-            operation,
-            body=evolve(operation.body, type=changed(operation.body.type)) if operation.body else None,
-            result=changed(operation.result),
-            failures=tuple(evolve(f, type=changed(f.type)) if f.type else f for f in operation.failures),
-        )
-        for operation in api.operations
+    def model(old: Model) -> Model:
+        return evolve(old, fields=tuple(evolve(f, type=rewrite(f.type, new)) for f in old.fields))
+
+    return Api(
+        tuple(map(operation, api.operations)),
+        {pointer: model(old) for pointer, old in api.models.items()},
+        {pointer: evolve(old, target=rewrite(old.target, new)) for pointer, old in api.aliases.items()},
     )
-    models = {
-        pointer: evolve(model, fields=tuple(field(f) for f in model.fields))
-        for pointer, model in api.models.items()
-        if pointer not in twins
-    }
-    aliases = {p: Alias(p, changed(a.target), a.doc, a.operations) for p, a in api.aliases.items()}
-    return Api(operations, models, aliases)

@@ -6,31 +6,45 @@ a type in place.
 
 from attrs import define, evolve, field, frozen
 
-from scripts.generate.ir import ANY, Alias, Enum, Field, List, Map, Model, Nullable, Prim, PrimKind, Ref, Type
-from scripts.generate.load import Node, Value
-from scripts.generate.vocabulary import check_keywords
+from scripts.generate.ir import (
+    ANY,
+    Alias,
+    Enum,
+    Field,
+    List,
+    Map,
+    Model,
+    Nullable,
+    Prim,
+    PrimKind,
+    Ref,
+    Type,
+    is_component,
+    refs,
+    resolved,
+)
+from scripts.generate.load import Node
+from scripts.generate.prose import sentences
+from scripts.generate.vocabulary import ANNOTATIONS, check_keywords, follow
 
-_PREFIX = "#/components/schemas/"
-_PRIMITIVES: dict[tuple[str, str], PrimKind] = {
-    ("string", ""): "str",
-    ("string", "date-time"): "datetime",
-    ("string", "password"): "secret",
-    ("string", "byte"): "bytes",
-    ("string", "uuid"): "str",
-    ("string", "uri"): "str",
-    ("string", "email"): "str",
-    ("integer", ""): "int",
-    ("integer", "int32"): "int",
-    ("integer", "int64"): "int",
-    ("number", ""): "float",
-    ("number", "float"): "float",
-    ("number", "double"): "float",
-    ("boolean", ""): "bool",
+_PRIMITIVES: dict[str, dict[str, PrimKind]] = {  # type to format to kind
+    "string": {
+        "": "str",
+        "date-time": "datetime",
+        "password": "secret",
+        "byte": "bytes",
+        "uuid": "str",
+        "uri": "str",
+        "email": "str",
+    },
+    "integer": {"": "int", "int32": "int", "int64": "int"},
+    "number": {"": "float", "float": "float", "double": "float"},
+    "boolean": {"": "bool"},
 }
-_TYPES = {"object", "array"} | {kind for kind, _ in _PRIMITIVES}
 # Which keywords only make sense on which type; elsewhere they are a slip worth refusing.
 _ONLY_ON = {
     "properties": {"object"},
+    "required": {"object"},
     "additionalProperties": {"object"},
     "items": {"array"},
     "minItems": {"array"},
@@ -41,15 +55,16 @@ _ONLY_ON = {
     "enum": {"string"},
     "minimum": {"integer", "number"},
     "maximum": {"integer", "number"},
+    "format": set(_PRIMITIVES),
 }
 _LIMITS = {
-    "minLength": "At least {} characters long.",
-    "maxLength": "At most {} characters long.",
-    "minItems": "At least {} items.",
-    "maxItems": "At most {} items.",
-    "minimum": "At least {}.",
-    "maximum": "At most {}.",
-    "pattern": "Matches `{}`.",
+    "minLength": ("At least {} character long.", "At least {} characters long."),
+    "maxLength": ("At most {} character long.", "At most {} characters long."),
+    "minItems": ("At least {} item.", "At least {} items."),
+    "maxItems": ("At most {} item.", "At most {} items."),
+    "minimum": ("At least {}.",),
+    "maximum": ("At most {}.",),
+    "pattern": ("Matches `{}`.",),
 }
 
 
@@ -71,131 +86,83 @@ class Schemas:
     _under_way: set[str] = field(factory=set[str])
 
     def component(self, node: Node) -> None:
-        """Lower one entry of `components/schemas`."""
+        """Lower one entry of `components/schemas`, unless that is done or under way."""
         pointer = node.pointer
         if pointer in self.models or pointer in self.aliases or pointer in self._under_way:
-            return  # known, or a model that mentions itself
+            return
         self._under_way.add(pointer)
         kind = self.lower(node)
         if pointer in self.models:
-            self.models[pointer] = evolve(self.models[pointer], component=True)
-        elif self._is_circle(pointer, kind):
-            node.problem("is only another name for itself")
+            if kind != Ref(pointer):
+                node.problem("a component that is an object can't be nullable: say so where it is used")
+        elif self._mentions(kind, pointer):
+            node.problem("is only another name for itself, or for a list or map of itself")
             self.aliases[pointer] = Alias(pointer, ANY)
         else:
-            self.aliases[pointer] = Alias(pointer, kind, node.text("description"))
+            self.aliases[pointer] = Alias(pointer, kind, documentation(node))
         self._under_way.discard(pointer)
 
-    def _is_circle(self, pointer: str, kind: Type) -> bool:
-        while isinstance(kind, Ref) and kind.pointer in self.aliases:
-            kind = self.aliases[kind.pointer].target
-        return isinstance(kind, Ref) and kind.pointer == pointer
+    def _mentions(self, kind: Type, pointer: str) -> bool:
+        return any(
+            p == pointer or (p in self.aliases and self._mentions(self.aliases[p].target, pointer)) for p in refs(kind)
+        )
 
     def lower(self, node: Node) -> Type:
         """Return the type of a schema; models it defines are noted."""
         if node.child("$ref"):
             return self._reference(node)
         check_keywords(node, "schema")
-        self._check_places(node)
-        kind = self._lower_plain(node)
-        nullable = node.child("nullable")
-        if nullable and nullable.boolean():
-            return Nullable(kind)
-        return kind
+        kind = self._lower_all_of(node) if node.child("allOf") else self._lower_plain(node)
+        return Nullable(kind) if node.flag("nullable") and not isinstance(kind, Nullable) else kind
+
+    def _reference(self, node: Node) -> Type:
+        target = follow(node, "schemas")
+        return Ref(target.pointer) if target else ANY
+
+    def _resolved(self, node: Node, kind: Type) -> Type:
+        """Follow the aliases of a type at once, where `allOf` has to know what is behind it."""
+        for pointer in refs(kind):
+            target = node.document.resolve(pointer)
+            if target and is_component(pointer):
+                self.component(target)
+                if pointer in self.aliases:
+                    self._resolved(node, self.aliases[pointer].target)
+        return resolved(kind, self.aliases)
 
     def _lower_plain(self, node: Node) -> Type:
-        if node.child("allOf"):
-            part = self._flatten(node)
-            return self._model(node, part) if isinstance(part, _Object) else part
-        if node.child("enum"):
-            return self._enum(node)
-        kind = self._type_name(node)
-        if kind == "object":
-            return self._object(node)
-        if kind == "array":
+        name = _type_name(node)
+        for keyword, types in _ONLY_ON.items():
+            child = node.child(keyword)
+            if child and name not in types:
+                child.problem(f"{keyword!r} has no meaning on {f'type {name}' if name else 'a schema without a type'}")
+        if name == "object":
+            return self._lower_object(node)
+        if name == "array":
             items = node.child("items")
             if items is None:
                 node.problem("an array without items")
-                return List(ANY)
-            return List(self.lower(items))
-        if not kind:
+            return List(self.lower(items) if items else ANY)
+        if node.child("enum"):
+            return _lower_enum(node)
+        if not name:
             return ANY
-        primitive = _PRIMITIVES.get((kind, node.text("format")))
-        if primitive is None:
-            node.problem(f"unknown format {node.text('format')!r} of type {kind}")
-            return ANY
-        return Prim(primitive)
-
-    def _type_name(self, node: Node) -> str:
-        name = node.text("type")
-        if not name and (node.child("properties") or node.child("additionalProperties")):
-            return "object"
-        if name and name not in _TYPES:
+        kind = _PRIMITIVES.get(name, {}).get(node.text("format"))
+        if name not in _PRIMITIVES:
             node.problem(f"unknown type {name!r}")
-            return ""
-        return name
+        elif kind is None:
+            node.problem(f"unknown format {node.text('format')!r} of type {name}")
+        return Prim(kind) if kind else ANY
 
-    def _check_places(self, node: Node) -> None:
-        name = self._type_name(node)
-        for keyword, types in _ONLY_ON.items():
-            child = node.child(keyword)
-            if child and name and name not in types:
-                child.problem(f"{keyword!r} has no meaning on type {name}")
-        form = node.child("format")
-        if form and name in {"", "object", "array"}:
-            form.problem(f"'format' has no meaning on type {name or 'anything'}")
-
-    def _reference(self, node: Node) -> Type:
-        for key, sibling in node.mapping().items():
-            if key != "$ref":
-                sibling.problem(f"{key!r} beside a $ref is ignored by OpenAPI 3.0: say what is meant in a fix")
-        target = self.target(node)
-        if target is None:
-            return ANY
-        self.component(target)
-        return Ref(target.pointer)
-
-    def target(self, node: Node) -> Node | None:
-        """Return the schema a `$ref` leads to, or None after noting why it can't."""
-        reference = node.text("$ref")
-        if not reference.startswith(_PREFIX):
-            node.problem(f"a schema may only refer to {_PREFIX}…, not to {reference!r}")
-            return None
-        target = node.document.resolve(reference)
-        if target is None:
-            node.problem(f"{reference} leads nowhere")
-        return target
-
-    def _enum(self, node: Node) -> Type:
-        values: list[str] = []
-        null = False
-        for item in node.mapping()["enum"].sequence():
-            if item.value is None:
-                null = True
-            elif isinstance(item.value, str):
-                values.append(item.value)
-            else:
-                item.problem("an enum may only list strings and null")
-        if node.text("type") != "string":
-            node.problem("an enum must be of type string")
-        if len(set(values)) != len(values) or not values:
-            node.problem("an enum must list each value once, and at least one")
-        kind = Enum(tuple(values))
-        return Nullable(kind) if null else kind
-
-    def _object(self, node: Node) -> Type:
+    def _lower_object(self, node: Node) -> Type:
         extra = node.child("additionalProperties")
         closed = extra is not None and extra.value is False
         if node.child("properties"):
             if extra and not closed:
                 extra.problem("'additionalProperties' beside 'properties' is not supported")
             return self._model(node, self._properties(node))
-        if extra is None or extra.value is True:
-            return Map(ANY)
-        if closed:
-            node.problem("an object with neither properties nor additional ones")
-            return ANY
-        return Map(self.lower(extra))
+        if closed or node.child("required"):
+            node.problem("an object that declares no property can neither require nor exclude any")
+        return Map(self.lower(extra) if extra and not isinstance(extra.value, bool) else ANY)
 
     def _model(self, node: Node, gathered: _Object) -> Ref:
         fields = tuple(gathered.fields.values())
@@ -204,59 +171,57 @@ class Schemas:
         return Ref(node.pointer)
 
     def _properties(self, node: Node) -> _Object:
-        properties = node.child("properties")
         fields: dict[str, Field] = {}
-        lifted: set[str] = set()
-        for name, schema in (properties.mapping() if properties else {}).items():
-            # `required: true` on a property is not OpenAPI 3.0, but what it means is plain.
-            flag = schema.child("required")
-            plain = schema
+        required = {item.string() for item in node.items("required")}
+        for name, schema in node.members("properties").items():
+            plain, flag = schema, schema.child("required")
             if flag and isinstance(flag.value, bool):
-                lifted |= {name} if flag.value else set()
-                plain = Node(schema.document, schema.pointer, _without(schema, {"required"}))
-            fields[name] = Field(schema.pointer, name, self.lower(plain), documentation(schema))
-        return _Object(fields, self._required(node) | lifted)
+                # `required: true` on a property is not OpenAPI 3.0, but what it means is plain.
+                plain = schema.without("required")
+                required |= {name} if flag.value else set()
+            fields[name] = Field(schema.pointer, name, self.lower(plain), documentation(plain))
+        return _Object(fields, frozenset(required))
 
-    def _required(self, node: Node) -> frozenset[str]:
-        required = node.child("required")
-        return frozenset(item.string() for item in required.sequence()) if required else frozenset()
+    # --- allOf
 
-    def _flatten(self, node: Node) -> "_Object | Type":
+    def _lower_all_of(self, node: Node) -> Type:
+        bringing = _bringing(node)
+        if len(bringing) == 1 and bringing[0].child("$ref"):
+            return self._reference(bringing[0])
+        part = self._flatten(node, bringing)
+        return self._model(node, part) if isinstance(part, _Object) else part
+
+    def _flatten(self, node: Node, bringing: list[Node]) -> "_Object | Type":
         """Merge the members of an allOf, in order, the schema's own keywords last."""
-        own = _without(node, {"allOf", "nullable", "description"})
-        members = [*node.mapping()["allOf"].sequence(), Node(node.document, node.pointer, own)]
         gathered, plain = _Object(), list[Type]()
-        for member in members:
+        for member in bringing:
             part = self._part(member)
             if isinstance(part, _Object):
                 gathered = self._merge(member, gathered, part)
-            else:
+            elif part not in plain:
                 plain.append(part)
+        if not (gathered.fields or plain):
+            node.problem("allOf without any property or type")
         if len(plain) > 1 or (plain and gathered.fields):
             node.problem("allOf of types that can't be merged")
-        if plain:
-            return plain[0]
-        if not gathered.fields:
-            node.problem("allOf without any property or type")
-        return gathered
+        return plain[0] if plain else gathered
 
     def _part(self, node: Node) -> "_Object | Type":
         """Return what one member of an allOf brings: properties (maybe none), or a type that is no object."""
         if node.child("$ref"):
-            return self._behind(node, self._reference(node))
+            return self._behind(node, self._resolved(node, self._reference(node)))
         check_keywords(node, "schema")
+        nullable = node.child("nullable")
+        if nullable:
+            nullable.problem("'nullable' inside an allOf has no effect: it belongs beside it")
         if node.child("allOf"):
-            return self._flatten(node)
-        name = self._type_name(node)
-        if name in {"", "object"} and not (node.child("additionalProperties") or node.child("enum")):
-            self._check_places(node)
+            return self._flatten(node, _bringing(node))
+        if _type_name(node) == "object" and not node.child("additionalProperties"):
             return self._properties(node)
-        return self.lower(node)
+        return self._resolved(node, self.lower(node))
 
     def _behind(self, node: Node, kind: Type) -> "_Object | Type":
-        """Return the properties of the model a reference leads to, or the type where it is no model."""
-        while isinstance(kind, Ref) and kind.pointer in self.aliases:
-            kind = self.aliases[kind.pointer].target
+        """Return the properties of the model a type refers to, or the type where it is none."""
         if not isinstance(kind, Ref):
             return kind
         model = self.models.get(kind.pointer)
@@ -268,18 +233,46 @@ class Schemas:
     def _merge(self, member: Node, base: _Object, extra: _Object) -> _Object:
         fields = dict(base.fields)
         for name, new in extra.fields.items():
-            old = fields.get(name)
-            if old is None:
-                fields[name] = new
-            elif new.type in {ANY, old.type}:  # it only annotates
-                fields[name] = evolve(old, doc=new.doc or old.doc)
-            else:
-                member.document.add_problem(new.pointer, f"allOf gives {name!r} two types: {old.type}, {new.type}")
+            old = fields.get(name, new)
+            kinds = {self._resolved(member, old.type), self._resolved(member, new.type)} - {ANY}  # it only annotates
+            if len(kinds) > 1:
+                where = member.document.where(old.pointer)
+                member.document.add_problem(new.pointer, f"allOf gives {name!r} another type than {where} does")
+            fields[name] = evolve(new if old.type == ANY else old, doc=new.doc or old.doc)
         return _Object(fields, base.required | extra.required, base.bases | extra.bases)
 
 
-def _without(node: Node, keys: set[str]) -> dict[str, Value]:
-    return {key: child.value for key, child in node.mapping().items() if key not in keys}
+def _type_name(node: Node) -> str:
+    """Return a schema's type, said or plainly meant."""
+    name = node.text("type")
+    if not name and any(node.child(key) for key in ("properties", "additionalProperties", "required")):
+        return "object"
+    return "string" if not name and node.child("enum") else name
+
+
+def _lower_enum(node: Node) -> Type:
+    values: list[str] = []
+    null = False
+    for item in node.items("enum"):
+        if item.value is None:
+            null = True
+        elif item.value in values:
+            item.problem(f"the enum lists {item.value!r} twice")
+        else:
+            values.append(item.string())
+    if not values:
+        node.problem("an enum without any string")
+    if node.child("format"):
+        node.problem("an enum with a format")
+    kind = Enum(tuple(values))
+    return Nullable(kind) if null else kind
+
+
+def _bringing(node: Node) -> list[Node]:
+    """Return the members of an allOf that say more than prose, and the schema itself if it does so beside it."""
+    members = [*node.items("allOf"), node.without("allOf", "nullable")]
+    prose = set(ANNOTATIONS.split())
+    return [m for m in members if m.without(*prose).value not in ({}, {"type": "object"})]
 
 
 def documentation(node: Node) -> str:
@@ -287,9 +280,9 @@ def documentation(node: Node) -> str:
     if node.child("$ref"):
         target = node.document.resolve(node.text("$ref"))
         return documentation(target) if target and not target.child("$ref") else ""
-    parts = [node.text("description")]
-    for key, sentence in _LIMITS.items():
+    parts = [node.text("description"), *(member.text("description") for member in node.items("allOf"))]
+    for key, texts in _LIMITS.items():
         child = node.child(key)
         if child:
-            parts.append(sentence.format(child.value))
-    return "\n".join(part for part in parts if part)
+            parts.append(texts[0 if child.value == 1 else -1].format(child.value))
+    return sentences(*parts)

@@ -3,54 +3,64 @@
 Any other keyword is refused. An exception is made by name, with its reason, never wholesale: `x-` keys included.
 """
 
-from attrs import frozen
-
 from scripts.generate.load import Node
 
 METHODS = ("get", "put", "post", "patch", "delete", "head")
 
-
-@frozen
-class _Words:
-    handled: frozenset[str]
-    ignored: frozenset[str]
-
-
-def _words(handled: str, ignored: str = "") -> _Words:
-    return _Words(frozenset(handled.split()), frozenset(ignored.split()))
-
-
-_VOCABULARY = {
-    # x-tagGroups orders the documentation's menu; externalDocs is prose.
-    "description": _words("openapi info paths servers components security tags", "x-tagGroups externalDocs"),
-    "info": _words("title version", "description x-logo contact license termsOfService"),
-    "tag": _words("name", "description x-displayName externalDocs"),
-    "server": _words("url", "description"),
-    "components": _words("schemas responses parameters requestBodies securitySchemes"),
-    "security scheme": _words("type scheme", "description bearerFormat x-displayName"),
-    "path": _words(" ".join(METHODS) + " parameters", "summary description"),
-    # x-audience marks which plan may call a route, x-codeSamples is prose.
-    "operation": _words(
-        "tags summary operationId description parameters requestBody responses security deprecated",
-        "x-audience x-codeSamples externalDocs",
-    ),
-    "parameter": _words("name in required description schema", "example examples deprecated"),
-    "request body": _words("content required description"),
-    # Headers of answers are read by the core, whatever is declared.
-    "response": _words("description content", "headers"),
-    "media type": _words("schema", "example examples"),
-    # A default is the server's business: it is not sent, and an answer carries what holds.
-    "schema": _words(
-        "type format properties required items additionalProperties allOf enum nullable description "
-        "minLength maxLength minimum maximum minItems maxItems pattern",
-        "example title default deprecated",
-    ),
+_HANDLED = {
+    "description": "openapi info paths servers components security tags",
+    "info object": "title version",
+    "tag": "name",
+    "server": "url",
+    "components object": "schemas responses parameters requestBodies securitySchemes",
+    "security scheme": "type scheme",
+    "path": " ".join(METHODS) + " parameters",
+    "operation": "tags summary operationId description parameters requestBody responses security deprecated",
+    "parameter": "name in required description schema",
+    "request body": "content required description",
+    "response": "description content",
+    "media type": "schema",
+    "schema": "type format properties required items additionalProperties allOf enum nullable description "
+    "minLength maxLength minimum maximum minItems maxItems pattern",
 }
+ANNOTATIONS = "example title default deprecated description"  # what says nothing about a schema's type
+_IGNORED = {
+    # x-tagGroups orders the documentation's menu; externalDocs is prose.
+    "description": "x-tagGroups externalDocs",
+    "info object": "description x-logo contact license termsOfService",
+    "tag": "description x-displayName externalDocs",
+    "server": "description",
+    "security scheme": "description bearerFormat x-displayName",
+    # x-audience marks whom a route is meant for, x-codeSamples is prose.
+    "path": "summary description x-audience",
+    "operation": "x-audience x-codeSamples externalDocs",
+    "parameter": "example examples deprecated",
+    # Headers of answers are read by the core, whatever is declared.
+    "response": "headers",
+    "media type": "example examples",
+    # A default is the server's business: it is not sent, and an answer carries what holds.
+    "schema": ANNOTATIONS,
+}
+_KNOWN = {kind: {*handled.split(), *_IGNORED.get(kind, "").split()} for kind, handled in _HANDLED.items()}
 
 
 def check_keywords(node: Node, kind: str) -> None:
     """Refuse every keyword of *node* that this *kind* of object is not known to have."""
-    words = _VOCABULARY[kind]
     for key, child in node.mapping().items():
-        if key not in words.handled and key not in words.ignored:
-            child.problem(f"unknown keyword {key!r} in a {kind}")
+        if key not in _KNOWN[kind]:
+            child.problem(f"unknown keyword {key!r} in {'an' if kind[0] in 'aeiou' else 'a'} {kind}")
+
+
+def follow(node: Node, section: str) -> Node | None:
+    """Return what a `$ref` to `components/<section>` leads to, or None after noting why it can't."""
+    reference, prefix = node.text("$ref"), f"#/components/{section}/"
+    for key, sibling in node.mapping().items():
+        if key != "$ref":
+            sibling.problem(f"{key!r} beside a $ref is ignored by OpenAPI 3.0: say what is meant in a fix")
+    if not reference.startswith(prefix) or "/" in reference.removeprefix(prefix):
+        node.problem(f"expected a reference to {prefix}…, not to {reference!r}")
+        return None
+    target = node.document.resolve(reference)
+    if target is None:
+        node.problem(f"{reference} leads nowhere")
+    return target

@@ -1,0 +1,6 @@
+"""Bulk export of audit logs: every event of many organisations, each once, as the bytes that came."""
+
+from hubapi.export.report import AccountReport, ExportReport, Progress
+from hubapi.export.run import export
+
+__all__ = ["AccountReport", "ExportReport", "Progress", "export"]

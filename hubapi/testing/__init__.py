@@ -1,0 +1,19 @@
+"""A fake Docker Hub and a virtual clock, for tests of anything that talks to Docker Hub.
+
+Needs the extra ``testing``: ``pip install "hubapi-client[testing]"``.
+"""
+
+try:
+    from ._limits import RateLimit, RetryAfter
+    from ._request_log import RequestRecord
+    from .clock import VirtualClock
+    from .fake_hub import FakeHub
+except ModuleNotFoundError as missing:
+    package = (missing.name or "").partition(".")[0]
+    if package not in {"jwt", "starlette", "uvicorn"}:
+        raise
+    raise ImportError(
+        f'hubapi.testing needs {package}: pip install "hubapi-client[testing]"', name=package
+    ) from missing
+
+__all__ = ["FakeHub", "RateLimit", "RequestRecord", "RetryAfter", "VirtualClock"]

@@ -1,0 +1,152 @@
+"""Who exists, what they sign in with, and the tokens they were given."""
+
+from collections.abc import Iterable
+from hashlib import blake2b
+from uuid import UUID
+
+import jwt
+from attrs import define, field, frozen
+from starlette.responses import Response
+
+from ._calls import Refused, detail
+
+__all__ = ["Account", "Accounts", "Bearer", "LoginPolicy"]
+
+_REFUSED = "Incorrect authentication credentials"
+
+
+@define
+class Account:
+    """A user, or an organisation and its owners."""
+
+    name: str
+    uuid: str
+    owners: frozenset[str] | None = None
+    """None for a user."""
+    secrets: set[str] = field(factory=set[str], repr=False)
+
+    @property
+    def is_org(self) -> bool:
+        return self.owners is not None
+
+
+@frozen
+class LoginPolicy:
+    """How long tokens live, and how many wrong passwords lock a name for how long."""
+
+    token_lifetime_s: int = 600
+    max_failed_logins: int = 5
+    lockout_s: float = 600.0
+
+
+@define
+class _Failures:
+    in_a_row: int = 0
+    locked_until: float = float("-inf")
+
+
+@frozen
+class _Session:
+    account: str
+    expires: int
+
+
+@frozen
+class Bearer:
+    """What an Authorization header proves: an account, nothing, or that it is no good."""
+
+    account: str | None = None
+    problem: str | None = None
+
+
+class Accounts:
+    """All accounts of one fake, their sessions and their failed logins."""
+
+    def __init__(self, seed: int, policy: LoginPolicy) -> None:
+        self._seed = seed
+        self._policy = policy
+        self._key = blake2b(f"{seed}/signing key".encode(), digest_size=32).digest()
+        self._accounts: dict[str, Account] = {}
+        self._failures: dict[str, _Failures] = {}
+        self._sessions: dict[str, _Session] = {}
+        self._issued = 0
+
+    def add(self, name: str, secrets: Iterable[str], owners: Iterable[str] | None = None) -> Account:
+        if name in self._accounts:
+            raise ValueError(f"there already is an account {name!r}")
+        owning = None if owners is None else frozenset(owners)
+        for owner in owning or ():
+            if owner not in self._accounts:
+                raise ValueError(f"{owner!r}, an owner of {name!r}, is no account: add the user first")
+        account = Account(name, self._uuid(name), owning, set(secrets))
+        self._accounts[name] = account
+        return account
+
+    def get(self, name: str) -> Account | None:
+        return self._accounts.get(name)
+
+    def may_administer(self, who: str | None, name: str) -> bool:
+        """Say whether *who* is the account *name*, or one of its owners."""
+        account = self._accounts.get(name)
+        return who is not None and account is not None and (who == name or who in (account.owners or ()))
+
+    def sign_in(self, name: str, secret: str, now: float, *, orgs: bool) -> str:
+        """Return a new token for *name*; raise `Refused` with the server's answer otherwise."""
+        account = self._accounts.get(name)
+        if account is not None and account.is_org and not orgs:
+            raise Refused(detail("Cannot log into an organization account", 401))
+        failures = self._failures.setdefault(name, _Failures())
+        if now < failures.locked_until:
+            raise Refused(_locked())
+        if account is None or secret not in account.secrets:
+            # Names that nobody has are locked too: the answer must not tell which exist.
+            self._fail(failures, now)
+            raise Refused(detail(_REFUSED, 401))
+        failures.in_a_row = 0
+        return self._open_session(account, now)
+
+    def read_bearer(self, authorization: str | None, now: float) -> Bearer:
+        if authorization is None:
+            return Bearer()
+        scheme, _, token = authorization.partition(" ")
+        # `JWT` is what old clients say, and still works.
+        if scheme.lower() not in {"bearer", "jwt"}:
+            return Bearer(problem=_REFUSED)
+        session = self._sessions.get(token)
+        if session is None:
+            return Bearer(problem="Error decoding signature.")
+        if now >= session.expires:
+            return Bearer(problem="Signature has expired.")
+        return Bearer(account=session.account)
+
+    def revoke_tokens(self) -> None:
+        self._sessions.clear()
+
+    def _fail(self, failures: _Failures, now: float) -> None:
+        failures.in_a_row += 1
+        if failures.in_a_row >= self._policy.max_failed_logins:
+            failures.in_a_row = 0
+            failures.locked_until = now + self._policy.lockout_s
+
+    def _open_session(self, account: Account, now: float) -> str:
+        self._issued += 1
+        issued_at = int(now)
+        expires = issued_at + self._policy.token_lifetime_s
+        claims = {
+            "iat": issued_at,
+            "exp": expires,
+            "sub": account.uuid,
+            "jti": self._uuid(f"token {self._issued}"),
+        }
+        # Half of the types of a key come from `cryptography`, which need not be there.
+        token = jwt.encode(claims, self._key, algorithm="HS256")  # pyright: ignore[reportUnknownMemberType]
+        self._sessions[token] = _Session(account.name, expires)
+        return token
+
+    def _uuid(self, name: str) -> str:
+        return str(UUID(bytes=blake2b(f"{self._seed}/{name}".encode(), digest_size=16).digest(), version=4))
+
+
+def _locked() -> Response:
+    # 429 and this text: docker/hub-feedback#642 and #2201. No answer on record tells when to come back.
+    return detail("Too many failed login attempts for username or IP address", 429)

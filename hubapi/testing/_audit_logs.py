@@ -1,0 +1,139 @@
+"""The audit log of each account, and the routes that read it."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
+
+from starlette.responses import Response
+
+from ._accounts import Accounts
+from ._audit_events import ACTIONS, AuditEvent
+from ._calls import Call, Refused, json_answer, message, rpc_status
+from ._routes import Operation
+from ._timestamps import parse
+
+__all__ = ["AuditLogs", "EventLog"]
+
+_DEFAULT_PAGE_SIZE = 25
+_MAX_PAGE_SIZE = 100
+
+_Facets = tuple[str, str, str]
+_Wanted = tuple[str | None, str | None, str | None]
+
+
+class EventLog:
+    """The events of one account: kept oldest first, where new ones are cheap to add; read newest first."""
+
+    def __init__(self) -> None:
+        self._times: list[int] = []
+        self._facets: list[_Facets] = []
+        self._raw: list[bytes] = []
+        self._known: dict[_Facets, _Facets] = {}
+        self._matches: dict[_Wanted, list[int]] = {}
+
+    def add(self, events: Iterable[AuditEvent]) -> None:
+        """Put each where its time belongs; of two at the same time the one added last is the newer."""
+        for event in events:
+            at = bisect_right(self._times, event.time_ns)
+            facets = (event.action, event.name, event.actor)
+            self._times.insert(at, event.time_ns)
+            self._facets.insert(at, self._known.setdefault(facets, facets))
+            self._raw.insert(at, event.raw)
+        self._matches.clear()
+
+    def newest_first(self) -> list[bytes]:
+        return self._raw[::-1]
+
+    def page(
+        self, number: int, size: int, *, wanted: _Wanted, since_ns: int | None, until_ns: int | None
+    ) -> list[bytes]:
+        """Return a page of the events in ``since <= time <= until`` that have every wanted facet."""
+        first = 0 if since_ns is None else bisect_left(self._times, since_ns)
+        end = len(self._times) if until_ns is None else bisect_right(self._times, until_ns)
+        positions: Sequence[int] = range(first, max(first, end))
+        if any(wanted):
+            matching = self._matching(wanted)
+            positions = matching[bisect_left(matching, first) : bisect_left(matching, end)]
+        stop = len(positions) - (number - 1) * size
+        if stop <= 0:
+            return []
+        return [self._raw[at] for at in reversed(positions[max(0, stop - size) : stop])]
+
+    def _matching(self, wanted: _Wanted) -> list[int]:
+        # Remembered until the log changes: an export asks for every page of the same filter.
+        found = self._matches.get(wanted)
+        if found is None:
+            kinds = {facets for facets in self._known if _has(facets, wanted)}
+            found = [at for at, facets in enumerate(self._facets) if facets in kinds]
+            self._matches[wanted] = found
+        return found
+
+
+def _has(facets: _Facets, wanted: _Wanted) -> bool:
+    return all(want in {None, facet} for facet, want in zip(facets, wanted, strict=True))
+
+
+class AuditLogs:
+    """Every account's log."""
+
+    def __init__(self, accounts: Accounts) -> None:
+        self._accounts = accounts
+        self._logs: dict[str, EventLog] = {}
+
+    def of(self, account: str) -> EventLog:
+        """Return the log of an account; raise KeyError if there is no such account."""
+        if self._accounts.get(account) is None:
+            raise KeyError(f"there is no account {account!r}")
+        return self._logs.setdefault(account, EventLog())
+
+    def operations(self) -> list[Operation]:
+        return [
+            Operation("audit_logs.list", "GET", "/v2/auditlogs/{account}", self._list),
+            Operation("audit_logs.actions", "GET", "/v2/auditlogs/{account}/actions", self._actions),
+        ]
+
+    def _list(self, call: Call) -> Response:
+        log = self._readable(call)
+        query = call.query
+        events = log.page(
+            _number(call, "page", default=1),
+            min(_number(call, "page_size", default=_DEFAULT_PAGE_SIZE), _MAX_PAGE_SIZE),
+            wanted=(query.get("action") or None, query.get("name") or None, query.get("actor") or None),
+            since_ns=_time(call, "from"),
+            until_ns=_time(call, "to"),
+        )
+        return json_answer(b'{"logs":[' + b",".join(events) + b"]}")
+
+    def _actions(self, call: Call) -> Response:
+        self._readable(call)
+        return json_answer({"actions": ACTIONS})
+
+    def _readable(self, call: Call) -> EventLog:
+        account = call.params["account"]
+        if self._accounts.get(account) is None:
+            raise Refused(message("object not found", 404))
+        # Owners only: docker/hub-feedback#2367.
+        if not self._accounts.may_administer(call.account, account):
+            raise Refused(message("forbidden", 403))
+        return self.of(account)
+
+
+def _number(call: Call, name: str, *, default: int) -> int:
+    """Read a page number or size: absent, empty and 0 are the default, as protobuf has it."""
+    text = call.query.get(name) or "0"
+    try:
+        number = int(text)
+    except ValueError:
+        number = -1
+    if number < 0:
+        raise Refused(rpc_status(f"invalid {name}: {text!r}"))
+    return number or default
+
+
+def _time(call: Call, name: str) -> int | None:
+    text = call.query.get(name)
+    if not text:
+        return None
+    try:
+        return parse(text)
+    except ValueError:
+        raise Refused(rpc_status(f"invalid {name}: {text!r}")) from None

@@ -1,0 +1,53 @@
+"""The routes that turn a password or a token into a bearer token."""
+
+import json
+from typing import Any
+
+from starlette.responses import Response
+
+from ._accounts import Accounts
+from ._calls import Call, Refused, json_answer
+from ._routes import Operation
+
+__all__ = ["login_operations"]
+
+
+def login_operations(accounts: Accounts) -> list[Operation]:
+    """Return the two ways in: for users, and for users and organisations alike."""
+
+    def login(call: Call) -> Response:
+        username, password = _fields(call.body, "username", "password")
+        return json_answer({"token": accounts.sign_in(username, password, call.now, orgs=False)})
+
+    def exchange_token(call: Call) -> Response:
+        # Organisation tokens only work here: docker/hub-feedback#2445.
+        identifier, secret = _fields(call.body, "identifier", "secret")
+        return json_answer({"access_token": accounts.sign_in(identifier, secret, call.now, orgs=True)})
+
+    return [
+        Operation("login", "POST", "/v2/users/login", login, bearer="ignored"),
+        Operation("exchange_token", "POST", "/v2/auth/token", exchange_token, bearer="ignored"),
+    ]
+
+
+def _fields(body: bytes, *names: str) -> list[str]:
+    """Return these string fields of a JSON object; raise `Refused` with a 400 that names what is wrong."""
+    try:
+        content: Any = json.loads(body)
+    except ValueError:
+        raise _invalid({}, "the body is not JSON") from None
+    if not isinstance(content, dict):
+        raise _invalid({}, "the body is not a JSON object")
+    values: dict[str, Any] = {name: content.get(name) for name in names}  # pyright: ignore[reportUnknownMemberType]
+    wrong = {name: "a non-empty string is required" for name, value in values.items() if not _is_text(value)}
+    if wrong:
+        raise _invalid(wrong, "validation failed")
+    return list(values.values())
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _invalid(fields: dict[str, str], text: str) -> Refused:
+    return Refused(json_answer({"fields": fields, "text": text}, 400))

@@ -1,0 +1,57 @@
+"""A generated package that was imported from where a test put it, and a client that records."""
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import anyio
+
+from hubapi._core.operation import Operation
+
+
+class RecordingClient:
+    """A client that keeps the operation it is asked to send."""
+
+    operation: Operation[Any]
+
+    async def send(self, operation: Operation[Any], /) -> Any:
+        self.operation = operation
+        return None
+
+
+class Generated:
+    """A generated package under a name of its own."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.folder = folder
+        self._name = name
+
+    def module(self, name: str) -> ModuleType:
+        return importlib.import_module(f"{self._name}.{name}")
+
+    @property
+    def models(self) -> ModuleType:
+        return self.module("models")
+
+    def call(self, function: str, /, *args: object, **kwargs: object) -> Operation[Any]:
+        """Call `group.function` and return the operation it sends."""
+        group, _, name = function.partition(".")
+        client = RecordingClient()
+
+        async def run() -> None:
+            await getattr(self.module(f"endpoints.{group}"), name)(client, *args, **kwargs)
+
+        anyio.run(run)
+        return client.operation
+
+    def text(self, path: str) -> str:
+        return (self.folder / path).read_text(encoding="utf-8")
+
+    def annotation(self, model: str, field: str) -> str:
+        """Return the annotation of a model's field, as it is spelled."""
+        return str(getattr(self.models, model).__annotations__[field])
+
+
+Generate = Callable[..., Generated]

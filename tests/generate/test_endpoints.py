@@ -1,0 +1,303 @@
+"""Descriptions of operations, and the functions that come of them."""
+
+import inspect
+from types import NoneType
+
+import pytest
+
+from hubapi._core.wire import UNSET
+from tests.generate.inline import Generate
+
+DONE = "responses: { 204: { description: Done } }"
+SCHEMES = """\
+components:
+  securitySchemes:
+    bearerAuth: { type: http, scheme: bearer }
+    bearerSCIMAuth: { type: http, scheme: bearer }
+"""
+
+
+def operation(body: str, *, path: str = "/things", method: str = "get") -> str:
+    """Return a path with one operation."""
+    lines = "".join(f"      {line}\n" for line in body.splitlines())
+    return f"  {path}:\n    {method}:\n      tags: [things]\n{lines}"
+
+
+def answer(schema: str, *, media_type: str = "application/json") -> str:
+    """Return responses with one success."""
+    return f"responses: {{ 200: {{ description: OK, content: {{ {media_type}: {{ schema: {schema} }} }} }} }}"
+
+
+def test_query_arguments_keep_their_names_on_the_wire(generate: Generate) -> None:
+    """A keyword, a type's name and camel case are renamed in Python alone."""
+    names = ("from", "list", "startIndex", "client", "body", "self", "type")
+    parameters = "".join(f"  - {{ name: {name}, in: query, schema: {{ type: string }} }}\n" for name in names)
+    api = generate(operation(f"parameters:\n{parameters}{DONE}"))
+
+    sent = api.call(
+        "things.list_things", from_="a", list_="b", start_index="c", client_="d", body_="e", self="f", type="g"
+    )
+
+    assert dict(zip(names, "abcdefg", strict=True)) == sent.query
+    assert sent.result is NoneType
+
+
+def test_what_is_not_given_is_unset(generate: Generate) -> None:
+    """A default is the server's business and never sent."""
+    api = generate(
+        operation(f"parameters: [{{ name: page, in: query, schema: {{ type: integer, default: 1 }} }}]\n{DONE}")
+    )
+
+    assert {"page": UNSET} == api.call("things.list_things").query
+
+
+def test_a_required_query_argument_must_be_given(generate: Generate) -> None:
+    """It has no default."""
+    page = "{ name: page, in: query, required: true, schema: { type: integer } }"
+    api = generate(operation(f"parameters: [{page}]\n{DONE}"))
+
+    assert {"page": 2} == api.call("things.list_things", page=2).query
+    with pytest.raises(TypeError, match="page"):
+        api.call("things.list_things")
+
+
+def test_header_arguments(generate: Generate) -> None:
+    """A header parameter is an argument too."""
+    header = "{ name: X-Analytics-Client-Feature, in: header, schema: { type: string } }"
+    api = generate(operation(f"parameters: [{header}]\n{DONE}"))
+
+    sent = api.call("things.list_things", x_analytics_client_feature="export")
+
+    assert {"X-Analytics-Client-Feature": "export"} == sent.headers
+    assert {} == sent.query
+
+
+def test_list_and_enum_arguments_are_spelled_out(generate: Generate) -> None:
+    """A list takes any sequence of strings, an enum just its values."""
+    api = generate(
+        operation(
+            "parameters:\n"
+            "  - { name: tags, in: query, schema: { type: array, items: { $ref: '#/components/schemas/tag' } } }\n"
+            "  - { name: order, in: query, schema: { type: string, enum: [name, -name] } }\n" + DONE
+        ),
+        "    tag: { type: string }\n",
+    )
+    annotations = api.module("endpoints.things").list_things.__annotations__
+
+    assert annotations["tags"] == "Sequence[str] | UnsetType"
+    assert annotations["order"] == "Literal['name', '-name'] | UnsetType"
+    assert {"tags": ["a", "b"], "order": "-name"} == api.call(
+        "things.list_things", tags=["a", "b"], order="-name"
+    ).query
+
+
+def test_path_parameters_come_from_the_template(generate: Generate) -> None:
+    """One that is declared nowhere is a string; one declared on the path is shared; integers are written out."""
+    item = "    parameters: [{ name: size, in: path, required: true, schema: { type: integer } }]\n"
+    api = generate(operation(DONE, path="/things/{name}/{size}").replace("}:\n", "}:\n" + item, 1))
+
+    sent = api.call("things.get_thing", "a", 3)
+
+    assert {"name": "a", "size": "3"} == sent.path_values
+    assert sent.path == "/things/{name}/{size}"
+
+
+def test_an_operation_overrides_the_parameters_of_its_path(generate: Generate) -> None:
+    """The nearer declaration holds."""
+    item = "    parameters: [{ name: page, in: query, schema: { type: string } }]\n"
+    own = "parameters: [{ name: page, in: query, schema: { type: integer } }]\n"
+    api = generate(operation(own + DONE).replace("/things:\n", "/things:\n" + item))
+
+    assert api.module("endpoints.things").list_things.__annotations__["page"] == "int | UnsetType"
+
+
+@pytest.mark.parametrize(
+    ("security", "auth"),
+    [
+        ("", "none"),
+        ("security: []\n", "none"),
+        ("security: [{}]\n", "none"),
+        ("security: [{ bearerAuth: [] }]\n", "bearer"),
+        ("security: [{ bearerAuth: [] }, {}]\n", "optional"),
+        ("security: [{}, { bearerAuth: [] }]\n", "optional"),
+        ("security: [{ bearerSCIMAuth: [] }]\n", "scim"),
+    ],
+)
+def test_auth(generate: Generate, security: str, auth: str) -> None:
+    """Security becomes one of four kinds of bearer."""
+    api = generate(operation(security + DONE), rest=SCHEMES)
+
+    assert auth == api.call("things.list_things").auth
+
+
+def test_the_documents_own_security_holds_where_an_operation_is_silent(generate: Generate) -> None:
+    """An empty list turns it off."""
+    paths = operation(DONE) + operation("security: []\n" + DONE, path="/free/{id}")
+    api = generate(paths, rest=SCHEMES + "security: [{ bearerAuth: [] }]\n")
+
+    assert api.call("things.list_things").auth == "bearer"
+    assert api.call("things.get_free", "a").auth == "none"
+
+
+def test_head_has_no_result(generate: Generate) -> None:
+    """Whatever the description says of its body."""
+    api = generate(operation(answer("{ type: string }"), method="head"))
+
+    sent = api.call("things.has_things")
+
+    assert ("HEAD", NoneType) == (sent.method, sent.result)
+
+
+@pytest.mark.parametrize(
+    ("responses", "result"),
+    [
+        (DONE, NoneType),
+        ("responses: { 200: { description: No content } }", NoneType),
+        ("responses: { 204: {} }", NoneType),
+        (answer("{ type: string }", media_type="text/csv"), bytes),
+        (answer("{ type: array, items: { type: string } }"), list[str]),
+        (answer("{ type: object, additionalProperties: { type: integer } }"), dict[str, int]),
+        (answer("{ type: string }", media_type="application/scim+json"), str),
+    ],
+)
+def test_results(generate: Generate, responses: str, result: object) -> None:
+    """The answer's type is handed to the client."""
+    assert result == generate(operation(responses)).call("things.list_things").result
+
+
+def test_an_answer_of_anything(generate: Generate) -> None:
+    """An empty schema promises nothing."""
+    api = generate(operation(answer("{}")))
+
+    assert api.module("endpoints.things").list_things.__annotations__["return"] == "Any"
+
+
+def test_statuses_may_be_integers_strings_and_default(generate: Generate) -> None:
+    """Each failure with an error of its own is named in the docstring."""
+    responses = """\
+responses:
+  200: { description: OK }
+  "201": { description: Created }
+  401: { description: Who }
+  "404": { description: Where }
+  500: { description: Oh }
+  default: { description: Whatever }"""
+    api = generate(operation(responses))
+
+    doc = inspect.getdoc(api.module("endpoints.things").list_things) or ""
+
+    assert "Errors: Unauthorized (401), NotFound (404), ServerError (500)." in doc
+
+
+def test_deprecated_is_said(generate: Generate) -> None:
+    """The docstring carries it."""
+    api = generate(operation(f"summary: List them\ndeprecated: true\n{DONE}"))
+
+    doc = inspect.getdoc(api.module("endpoints.things").list_things) or ""
+
+    assert doc.startswith("List them.\n\nDeprecated by the server.\n")
+
+
+def test_the_docstring_says_what_a_caller_needs(generate: Generate) -> None:
+    """Summary, description, arguments with their limits and values, errors, and the source."""
+    api = generate(
+        operation(
+            """\
+summary: List things
+description: |
+  All of
+  them.
+
+  - one
+  - two
+operationId: ListThings
+parameters:
+  - name: count
+    in: query
+    description: How many
+    schema: { type: integer, minimum: 1, maximum: 200 }
+  - { name: order, in: query, schema: { type: string, enum: [up, down] } }
+  - { name: silent, in: query, schema: { type: string } }
+"""
+            + DONE
+        )
+    )
+
+    expected = """\
+List things.
+
+All of them.
+
+- one
+- two
+
+Args:
+    count: How many. At least 1. At most 200.
+    order: Known values: up, down.
+
+Source: https://docs.docker.com/reference/api/hub/latest/#tag/things/operation/ListThings"""
+
+    assert expected == inspect.getdoc(api.module("endpoints.things").list_things)
+
+
+def test_a_body_and_its_media_type(generate: Generate) -> None:
+    """JSON goes without saying; an optional body may be left out."""
+    thing = "{{ type: object, properties: {{ name: {{ type: string }} }} }}"
+    content = f"requestBody:\n  content: {{{{ {{0}}: {{{{ schema: {thing} }}}} }}}}\n"
+    json, scim = content.format("application/json"), content.format("application/scim+json")
+    paths = operation(json + "  required: true\n" + DONE, method="post") + operation(
+        scim + DONE, path="/more", method="put"
+    )
+    api = generate(paths)
+    body = api.models.ThingsPostRequestBody(name="a")
+
+    required, optional = api.call("things.create_thing", body), api.call("things.update_more")
+
+    assert (body, "application/json") == (required.body, required.media_type)
+    assert (None, "application/scim+json") == (optional.body, optional.media_type)
+    assert "body" not in repr(required)
+
+
+def test_a_function_named_like_a_builtin_hides_nothing(generate: Generate) -> None:
+    """Its module spells the builtin `builtins.list`."""
+    names = "operations:\n  GET /things: things.list\n  GET /words/{id}: things.str\n"
+    paths = operation(answer("{ type: array, items: { type: string } }")) + operation(DONE, path="/words/{id}")
+    api = generate(paths, names=names)
+
+    assert api.call("things.list").result == list[str]
+    assert api.module("endpoints.things").str.__annotations__["id"] == "builtins.str"
+
+
+def test_operations_go_to_the_module_their_pin_names(generate: Generate) -> None:
+    """The tag is only a proposal."""
+    api = generate(operation(DONE), names="operations:\n  GET /things: stock.take\n")
+
+    sent = api.call("stock.take")
+
+    assert ("stock.take", "GET", "/things", {}) == (sent.id, sent.method, sent.path, sent.path_values)
+
+
+def test_alike_templates_live_side_by_side(generate: Generate) -> None:
+    """`/orgs/{name}` and `/orgs/{org_name}` are two paths to a client."""
+    paths = operation(DONE, path="/orgs/{name}/a") + operation(DONE, path="/orgs/{org_name}/b")
+
+    api = generate(paths)
+
+    assert {"name": "x"} == api.call("things.list_a", "x").path_values
+    assert {"org_name": "x"} == api.call("things.list_b", "x").path_values
+
+
+def test_whom_a_path_is_meant_for_is_passed_over(generate: Generate) -> None:
+    """`x-audience` says nothing about a call; it stands beside the methods."""
+    api = generate(operation(DONE).replace("/things:\n", "/things:\n    x-audience: public\n"))
+
+    assert api.call("things.list_things").method == "GET"
+
+
+def test_a_list_of_page_envelopes_and_declared_headers(generate: Generate) -> None:
+    """An answer is what it is said to be, and its headers are read by the core whatever is declared."""
+    page = "{ properties: { count: { type: integer }, results: { type: array, items: { type: string } } } }"
+    responses = answer(f"{{ type: array, items: {page} }}").replace("description: OK", "headers: { X: {} }")
+    api = generate(operation(responses))
+
+    assert api.call("things.list_things").result == list[api.models.ThingsGetItem]  # type: ignore[name-defined]

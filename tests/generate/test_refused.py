@@ -1,0 +1,58 @@
+"""What must be refused, each case a file whose leading comments are the messages."""
+
+from pathlib import Path
+
+import pytest
+
+from scripts.generate.__main__ import main
+
+HERE = Path(__file__).parent
+CASES = sorted((HERE / "refused").rglob("*.yaml"))
+
+
+def expected(case: Path) -> list[str]:
+    """Return the messages a case announces: its leading lines `# refused: message`."""
+    lines = case.read_text(encoding="utf-8").splitlines()
+    return [line.removeprefix("# refused: ") for line in lines if line.startswith("# refused: ")]
+
+
+def arguments(case: Path, tmp_path: Path) -> list[str]:
+    """Return the command's arguments; what a case does not bring is harmless."""
+    (tmp_path / "fixes.yaml").write_text("[]")
+    (tmp_path / "names.yaml").write_text("{}")
+    files = {"spec": HERE / "things.yaml", "fixes": tmp_path / "fixes.yaml", "names": tmp_path / "names.yaml"}
+    files[{"descriptions": "spec"}.get(case.parent.name, case.parent.name)] = case
+    result = [f"--{option}={file}" for option, file in files.items()]
+    return [*result, f"--out={tmp_path / 'out'}", *([] if case.parent.name == "names" else ["--propose"])]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.parent.name}-{case.stem}")
+def test_refused(case: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is not understood is named with its file, line and pointer, and nothing is written."""
+    status = main(arguments(case, tmp_path))
+
+    printed = capsys.readouterr()
+    messages = expected(case)
+    count = f"{len(messages)} problem{'s' if len(messages) != 1 else ''}; nothing was written"
+    assert [*messages, count] == printed.err.splitlines()
+    assert printed.out == ""
+    assert status == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_every_case_announces_what_it_is_refused_for() -> None:
+    """A case without a message would only show that something is wrong with it."""
+    assert [case.name for case in CASES if not expected(case)] == []
+
+
+def test_the_description_the_cases_are_applied_to_is_accepted(tmp_path: Path) -> None:
+    """Fixes and names are refused for their own sake."""
+    (tmp_path / "empty.yaml").write_text("{}")
+    (tmp_path / "fixes.yaml").write_text("[]")
+    files = [
+        f"--spec={HERE / 'things.yaml'}",
+        f"--fixes={tmp_path / 'fixes.yaml'}",
+        f"--names={tmp_path / 'empty.yaml'}",
+    ]
+
+    assert main([*files, f"--out={tmp_path / 'out'}", "--propose"]) == 0
