@@ -59,8 +59,7 @@ def export(
 def demo(orgs: int, events: int, out: Path | None) -> None:
     """Export the audit logs of a made-up Docker Hub, served on this machine, and check every event.
 
-    The server limits the rate with Docker Hub's own headers, its tokens live for seconds, and somebody else is using
-    the same account.
+    The server limits the rate with Docker Hub's own headers, and its tokens live for seconds.
     """
     _exit_with(lambda: _demo.run(orgs=orgs, events=events, out=out))
 

@@ -48,7 +48,8 @@ async def run(*, orgs: int, events: int, out: Path | None) -> int:
         await anyio.to_thread.run_sync(_fill, fake, names, events)
     async with fake.serve() as url:
         console.print(
-            f"A made-up Docker Hub at {url}: {LIMIT} requests in {WINDOW_S:.0f} s, tokens of {TOKEN_LIFETIME_S} s.",
+            f"A made-up Docker Hub at {url}:\n"
+            f"{LIMIT} requests in {WINDOW_S:.0f} s, tokens that live {TOKEN_LIFETIME_S} s",
             highlight=False,
         )
         with _folder(out) as folder:

@@ -1,14 +1,15 @@
 """An export as a person watches it: a line per account while it runs, plain lines where there is no terminal."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Self
 
 from attrs import define, field
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from hubapi import AsyncHub
 from hubapi.export.report import ExportReport
@@ -68,22 +69,20 @@ def print_summary(report: ExportReport, console: Console) -> None:
 
 @define
 class _Display:
-    """The moving part: the accounts being read, and the budget below them."""
+    """The moving part: how many organisations are done, the events so far, and what the rate limit leaves."""
 
     hub: AsyncHub
     console: Console
     total: int
     _bars: Progress = field(init=False)
     _all: TaskID = field(init=False, default=TaskID(0))
-    _rows: dict[str, TaskID] = field(factory=dict[str, TaskID])
     _events: dict[str, int] = field(factory=dict[str, int])
 
     def __attrs_post_init__(self) -> None:
         self._bars = Progress(
-            TextColumn("{task.description:<24}"),
-            BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}"),
+            SpinnerColumn(),
+            TextColumn("{task.completed:.0f} of {task.total:.0f} organisations"),
+            _Live(self._news),
             TimeElapsedColumn(),
             console=self.console,
             disable=not self.console.is_terminal,
@@ -91,7 +90,7 @@ class _Display:
 
     def __enter__(self) -> Self:
         self._bars.start()
-        self._all = self._bars.add_task("organisations", total=self.total, note="")
+        self._all = self._bars.add_task("", total=self.total)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -105,12 +104,22 @@ class _Display:
             if not self.console.is_terminal:
                 words = f"failed: {progress.error}" if progress.error else f"{progress.events:,} events"
                 self.console.print(f"{progress.account}: {words}", highlight=False)
-        self._bars.update(self._all, note=self._note())
 
-    def _note(self) -> str:
-        events = f"{sum(self._events.values()):,} events"
-        limit = self.hub.rate_limit
+    def _news(self) -> str:
+        words = f"{sum(self._events.values()):,} events"
+        limit, wait = self.hub.rate_limit, self.hub.limiter.closed_for
         if limit is None:
-            return events
-        budget = f"{max(0, limit.remaining)} of {limit.limit} requests left"
-        return f"{events}, {budget}"
+            return words
+        return f"{words}, " + (f"next in {wait:.0f} s" if wait else f"{max(0, limit.remaining)}/{limit.limit} left")
+
+
+class _Live(ProgressColumn):
+    """A column that is asked for its text each time it is drawn."""
+
+    def __init__(self, text: Callable[[], str]) -> None:
+        super().__init__()
+        self._text = text
+
+    def render(self, task: Task) -> Text:
+        del task
+        return Text(self._text())
