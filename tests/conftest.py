@@ -1,0 +1,20 @@
+"""What every test may use: both event loops, and a fake Docker Hub with one organisation."""
+
+import pytest
+
+from hubapi.testing import FakeHub
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> str:
+    backend: str = request.param
+    return backend
+
+
+@pytest.fixture
+def fake() -> FakeHub:
+    fake = FakeHub(seed=7)
+    fake.add_user("moby", password="hunter2-hunter2", tokens=["dckr_pat_moby"])
+    fake.add_org("acme", owners=["moby"], tokens=["dckr_oat_acme"], events=250)
+    fake.add_repository("library", "python", tags=[f"3.{n}" for n in range(120)])
+    return fake

@@ -1,0 +1,69 @@
+"""The public surface as the type checkers see it; checked by mypy and pyright, never run."""
+
+from pathlib import Path
+from typing import assert_type
+
+from hubapi import UNSET, AsyncHub, HubError, Paginator, Password, PersonalAccessToken, RateLimit, UnsetType, models
+from hubapi.export import ExportReport
+
+
+async def access_tokens(hub: AsyncHub) -> None:
+    tokens = hub.access_tokens
+    assert_type(await tokens.create("ci", ["repo:read"]), models.AccessToken)
+    assert_type(tokens.list(page_size=10), Paginator[models.AccessToken])
+    assert_type(await tokens.get("1"), models.AccessToken)
+    assert_type(await tokens.update("1", is_active=False), models.AccessToken)
+    await tokens.delete("1")
+
+
+async def audit_logs(hub: AsyncHub) -> None:
+    logs = hub.audit_logs.list("acme")
+    assert_type(logs, Paginator[models.AuditLog])
+    async for event in logs:
+        assert_type(event, models.AuditLog)
+        assert_type(event.actor, str | None)
+    assert_type(await logs.first(), models.AuditLog | None)
+    assert_type(await logs.collect(limit=5), list[models.AuditLog])
+    assert_type(await hub.audit_logs.actions("acme"), models.GetAuditActionsResponse)
+    assert_type(await hub.audit_logs.export(["acme"], to=Path("logs")), ExportReport)
+
+
+async def org_settings(hub: AsyncHub) -> None:
+    settings = await hub.org_settings.get("acme")
+    assert_type(settings, models.OrgSettings)
+    if settings.restricted_images:
+        assert_type(await hub.org_settings.update("acme", settings.restricted_images), models.OrgSettings)
+
+
+async def repositories(hub: AsyncHub) -> None:
+    assert_type(hub.repositories.list_tags("library", "python"), Paginator[models.Tag])
+    assert_type(await hub.repositories.has_tags("library", "python"), bool)
+    assert_type(await hub.repositories.get_tag("library", "python", "3"), models.Tag)
+    assert_type(await hub.repositories.has_tag("library", "python", "3"), bool)
+
+
+async def scim(hub: AsyncHub) -> None:
+    assert_type(await hub.scim.get_service_provider_config(), models.ScimServiceProviderConfig)
+    assert_type(await hub.scim.list_resource_types(), list[models.ScimResourceType])
+    assert_type(await hub.scim.get_resource_type("User"), models.ScimResourceType)
+    assert_type(await hub.scim.list_schemas(), list[models.ScimSchema])
+    assert_type(await hub.scim.get_schema("urn"), models.ScimSchema)
+    assert_type(hub.scim.list_users(sort_order="ascending"), Paginator[models.ScimUser])
+    assert_type(await hub.scim.create_user("a@b.c"), models.ScimUser)
+    assert_type(await hub.scim.get_user("1"), models.ScimUser)
+    assert_type(await hub.scim.update_user("1", enabled=True), models.ScimUser)
+
+
+async def hub_itself() -> None:
+    async with AsyncHub(Password("moby", "hunter2")) as hub:
+        assert_type(hub, AsyncHub)
+        assert_type(hub.rate_limit, RateLimit | None)
+        assert_type(hub.with_options(deadline=5), AsyncHub)
+    AsyncHub(PersonalAccessToken("moby", "dckr_pat"))
+    unset: UnsetType = UNSET
+    del unset
+
+
+def errors(error: HubError) -> None:
+    assert_type(error.operation, str | None)
+    assert_type(error.attempts, int)
