@@ -143,6 +143,11 @@ class AsyncHub:
         return self._pipeline.line.gate.state
 
     @property
+    def limiter(self) -> Gate:
+        """The gate this hub's requests pass; give it to another hub of the same account to share the limit."""
+        return self._pipeline.line.gate
+
+    @property
     def counters(self) -> Counters:
         """What this hub and its clones have done so far."""
         return self._pipeline.line.counters

@@ -132,7 +132,7 @@ async def test_progress_is_told_page_by_page(fake: FakeHub, orgs: list[str], tmp
         (["acme"], LONG_AGO.replace(tzinfo=None), None, "no time zone"),
     ],
 )
-async def test_what_cannot_work_is_refused_before_anything_is_sent(
+async def test_what_cannot_work_is_refused_before_anything_is_sent(  # noqa: PLR0917 - a table
     fake: FakeHub, tmp_path: Path, accounts: list[str], since: datetime | None, until: datetime | None, words: str
 ) -> None:
     """A mistake in the request is named, and neither the server nor the disk is touched."""
@@ -175,5 +175,5 @@ async def test_an_answer_that_is_no_page_is_a_decode_error_of_that_account(tmp_p
 
     (failed,) = report.failed
     assert isinstance(failed.error, HubError)
-    assert "not a page of audit events" in str(failed.error)
+    assert "it is an HTML page" in str(failed.error)
     assert [] == list(tmp_path.iterdir())
