@@ -15,10 +15,23 @@ from hubapi._core.lazy import attach
 
 if TYPE_CHECKING:
     from hubapi._core.gate import Gate as Gate
-    from hubapi._core.limits import RateLimit as RateLimit
+    from hubapi._core.headers import RateLimit as RateLimit
+    from hubapi._core.hooks import AttemptAnswer as AttemptAnswer
+    from hubapi._core.hooks import AttemptEvent as AttemptEvent
+    from hubapi._core.hooks import AttemptRequest as AttemptRequest
+    from hubapi._core.hooks import CallNext as CallNext
+    from hubapi._core.hooks import Event as Event
+    from hubapi._core.hooks import Middleware as Middleware
+    from hubapi._core.hooks import PauseEvent as PauseEvent
+    from hubapi._core.hooks import RetryEvent as RetryEvent
+    from hubapi._core.hooks import TokenEvent as TokenEvent
     from hubapi._core.paging import Paginator as Paginator
     from hubapi._core.pipeline import Options as Options
     from hubapi._core.retry import RetryPolicy as RetryPolicy
+    from hubapi._core.token_files import FileTokenStore as FileTokenStore
+    from hubapi._core.token_store import MemoryTokenStore as MemoryTokenStore
+    from hubapi._core.token_store import StoredToken as StoredToken
+    from hubapi._core.token_store import TokenStore as TokenStore
     from hubapi._core.wire import UNSET as UNSET
     from hubapi._core.wire import UnsetType as UnsetType
     from hubapi._hub import AsyncHub as AsyncHub
@@ -30,6 +43,7 @@ if TYPE_CHECKING:
     from hubapi.credentials import Password as Password
     from hubapi.credentials import PersonalAccessToken as PersonalAccessToken
     from hubapi.credentials import StaticToken as StaticToken
+    from hubapi.credentials import Totp as Totp
     from hubapi.errors import AccountLocked as AccountLocked
     from hubapi.errors import AuthenticationError as AuthenticationError
     from hubapi.errors import BadRequest as BadRequest
@@ -55,14 +69,19 @@ __getattr__, __dir__ = attach(
     __name__,
     {
         "hubapi._core.gate": "Gate",
-        "hubapi._core.limits": "RateLimit",
+        "hubapi._core.hooks": (
+            "AttemptAnswer AttemptEvent AttemptRequest CallNext Event Middleware PauseEvent RetryEvent TokenEvent"
+        ),
+        "hubapi._core.headers": "RateLimit",
         "hubapi._core.paging": "Paginator",
         "hubapi._core.pipeline": "Options",
         "hubapi._core.retry": "RetryPolicy",
         "hubapi._core.wire": "UNSET UnsetType",
+        "hubapi._core.token_files": "FileTokenStore",
+        "hubapi._core.token_store": "MemoryTokenStore StoredToken TokenStore",
         "hubapi._hub": "AsyncHub Settings",
         "hubapi._version": "__version__",
-        "hubapi.credentials": "Anonymous Credentials OrgAccessToken Password PersonalAccessToken StaticToken",
+        "hubapi.credentials": "Anonymous Credentials OrgAccessToken Password PersonalAccessToken StaticToken Totp",
         "hubapi.errors": (
             "AccountLocked AuthenticationError BadRequest Blocked ConfigurationError Conflict DeadlineExceeded "
             "DecodeError Forbidden HubError NoAnswerError NotFound NotSentError RateLimited ServerError StatusError "

@@ -2,21 +2,22 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 from urllib.parse import urlsplit
 
-import msgspec
 from attrs import evolve, field, frozen
 
 from hubapi._core.clock import Clock, SystemClock
 from hubapi._core.gate import Gate
-from hubapi._core.limits import RateLimit
+from hubapi._core.headers import RateLimit
+from hubapi._core.hooks import Event, Hooks, Middleware
 from hubapi._core.login import log_in
 from hubapi._core.operation import Argument, Auth, Operation
 from hubapi._core.pipeline import Counters, Line, Options, Pipeline
-from hubapi._core.secret import Secret
+from hubapi._core.secret import Secret, check_token
+from hubapi._core.token_store import Identity, TokenStore
 from hubapi._core.tokens import Bearer, FixedToken, TokenSource
 from hubapi._core.transport import HttpTransport, HttpxTransport
 from hubapi._groups.access_tokens import AccessTokens
@@ -32,6 +33,8 @@ from hubapi.credentials import (
     Password,
     PersonalAccessToken,
     StaticToken,
+    credentials_from_env,
+    scim_token_from_env,
 )
 from hubapi.errors import ConfigurationError
 
@@ -50,6 +53,16 @@ class Settings:
         window_s: Length of the server's rate-limit window in seconds; Hub's is a minute.
         user_agent: What the server is told is asking. Docker's firewall refuses some libraries' own (D10).
         allow_http: Allow `http://` to other hosts than this machine. Tokens then travel in the clear.
+        token_store: Where bearers are kept beside, such as `FileTokenStore(directory)`: shared with every hub, and
+            every process, of the same credentials and base URL that is given it.
+        middleware: Wraps every attempt: an async callable of the request, without its bearer and body, and of what
+            sends it on. It may add headers, measure, or raise.
+        on_event: Called with each event: attempts, retries, pauses, logins. What it raises is logged, once.
+
+    Example:
+        >>> async def traced(request, call_next):
+        ...     return await call_next(request.with_headers({"traceparent": "00-0af7651916cd43dd-b7ad6b71-01"}))
+        >>> settings = Settings(middleware=traced, on_event=print)
     """
 
     options: Options = field(factory=Options)
@@ -58,6 +71,9 @@ class Settings:
     window_s: float = 60.0
     user_agent: str = f"hubapi/{__version__}"
     allow_http: bool = False
+    token_store: TokenStore | None = None
+    middleware: Middleware | None = None
+    on_event: Callable[[Event], object] | None = None
 
 
 class AsyncHub:
@@ -95,6 +111,7 @@ class AsyncHub:
         settings: Settings | None = None,
         clock: Clock | None = None,
     ) -> None:
+        scim_token = Secret(scim_token) if scim_token else None  # at once: a traceback shows this frame's locals
         settings = settings or Settings()
         clock = clock or SystemClock()
         self._settings = settings
@@ -105,9 +122,10 @@ class AsyncHub:
             gate=limiter or Gate(settings.window_s, clock),
             bearers={},
             clock=clock,
+            hooks=Hooks(settings.middleware, settings.on_event),
         )
         pipeline = Pipeline(line, settings.options)
-        line.bearers = _bearers(credentials or Anonymous(), scim_token, pipeline, clock)
+        line.bearers = _bearers(credentials or Anonymous(), scim_token, pipeline, clock, settings.token_store)
         self._assemble(pipeline)
 
     def _assemble(self, pipeline: Pipeline) -> None:
@@ -131,11 +149,11 @@ class AsyncHub:
             **options: What `AsyncHub` takes beside.
 
         Raises:
-            ConfigurationError: half of a pair is missing, or two ways to log in are given.
+            ConfigurationError: half of a pair is missing, two ways to log in are given, or one can't work.
         """
-        options.setdefault("scim_token", os.environ.get("HUBAPI_SCIM_TOKEN"))
+        options.setdefault("scim_token", scim_token_from_env())
         options.setdefault("base_url", os.environ.get("HUBAPI_BASE_URL") or BASE_URL)
-        return cls(_credentials_from(os.environ), **options)
+        return cls(credentials_from_env(), **options)
 
     @property
     def rate_limit(self) -> RateLimit | None:
@@ -191,22 +209,29 @@ class AsyncHub:
             bearer.reauthenticate()
 
     async def aclose(self) -> None:
-        """Close every connection. Safe to call again; what you injected stays open."""
+        """End the calls under way, with a NoAnswerError that says so, and close every connection.
+
+        Clones are closed with it. Safe to call again, also at the same time; what you injected stays open.
+
+        Raises:
+            ConfigurationError: the hub was used in another event loop: close it there.
+        """
         line = self._pipeline.line
-        line.closed = True
-        await line.transport.aclose()
+        await line.life.close(line.transport.aclose)
 
     async def __aenter__(self) -> Self:
-        self._pipeline.line.check_open()
+        self._pipeline.line.life.enter()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self.aclose()
+        if self._pipeline.line.life.leave():
+            await self.aclose()
 
     def __repr__(self) -> str:
-        return f"AsyncHub(base_url={self._pipeline.line.base_url!r})"
+        pipeline: Pipeline | None = getattr(self, "_pipeline", None)  # None in a traceback of the constructor
+        return f"AsyncHub(base_url={pipeline.line.base_url!r})" if pipeline else "AsyncHub()"
 
 
 @frozen
@@ -232,29 +257,37 @@ class Raw:
             query: The query's arguments; None is not sent.
             body: What to send as JSON.
             auth: Which bearer: `bearer`, `optional`, `scim` or `none`.
+
+        Raises:
+            ConfigurationError: the path does not begin with a slash, or climbs; or the body is not fit for JSON.
+            DecodeError: the answer is not JSON.
+            HubError: whatever else went wrong, as for any operation.
+
+        Example:
+            >>> async def stars(hub):
+            ...     answer = await hub.raw.request("GET", "/v2/repositories/library/python", auth="optional")
+            ...     return answer["star_count"]
         """
-        operation = Operation(
-            id=f"raw {method.upper()} {path}",
+        operation: Operation[Any] = Operation(
+            id=f"raw {method.upper()} {path.partition('?')[0]}",
             method=method.upper(),
             path=path.replace("{", "%7B").replace("}", "%7D"),
             query=dict(query or {}),
             body=body,
-            result=bytes,
+            result=cast("type[Any]", Any),
             auth=auth,
         )
-        content = await self._client.send(operation)
-        if not content.strip():
-            return None
-        return msgspec.json.decode(content)
+        return await self._client.send(operation)
 
 
 def _bearers(
-    credentials: Credentials, scim_token: str | Secret | None, pipeline: Pipeline, clock: Clock
+    credentials: Credentials, scim_token: Secret | None, pipeline: Pipeline, clock: Clock, store: TokenStore | None
 ) -> dict[Auth, Bearer]:
     found: dict[Auth, Bearer] = {}
     match credentials:
         case Password() | PersonalAccessToken() | OrgAccessToken():
-            found["bearer"] = TokenSource(lambda: log_in(credentials, pipeline.exchange), clock)
+            identity = Identity.of(pipeline.line.base_url, credentials)
+            found["bearer"] = TokenSource(lambda: log_in(credentials, pipeline.exchange), clock, store, identity)
         case StaticToken(token=token):
             found["bearer"] = FixedToken(token)
         case Anonymous():
@@ -262,7 +295,8 @@ def _bearers(
     if "bearer" in found:
         found["optional"] = found["bearer"]
     if scim_token:
-        found["scim"] = FixedToken(Secret(scim_token))
+        check_token(scim_token, "the SCIM token")
+        found["scim"] = FixedToken(scim_token)
     return found
 
 
@@ -277,32 +311,3 @@ def _checked(base_url: str, *, allow_http: bool) -> str:
             f"base_url is {base_url!r}: http would send tokens in the clear. Use https, or Settings(allow_http=True)"
         )
     return base_url.rstrip("/")
-
-
-def _credentials_from(environ: Mapping[str, str]) -> Credentials:
-    def get(name: str) -> str:
-        return environ.get(f"HUBAPI_{name}", "")
-
-    found: list[Credentials] = []
-    if get("PASSWORD"):
-        found.append(Password(_paired(get("USERNAME"), "HUBAPI_PASSWORD", "HUBAPI_USERNAME"), get("PASSWORD")))
-    if get("TOKEN"):
-        found.append(PersonalAccessToken(_paired(get("USERNAME"), "HUBAPI_TOKEN", "HUBAPI_USERNAME"), get("TOKEN")))
-    if get("ORG_TOKEN"):
-        found.append(OrgAccessToken(_paired(get("ORG"), "HUBAPI_ORG_TOKEN", "HUBAPI_ORG"), get("ORG_TOKEN")))
-    if len(found) > 1:
-        raise ConfigurationError(
-            "the environment gives more than one way to log in: "
-            "set one of HUBAPI_PASSWORD, HUBAPI_TOKEN, HUBAPI_ORG_TOKEN"
-        )
-    if not found and get("USERNAME"):
-        raise ConfigurationError("HUBAPI_USERNAME is set, but neither HUBAPI_PASSWORD nor HUBAPI_TOKEN")
-    if not found and get("ORG"):
-        raise ConfigurationError("HUBAPI_ORG is set, but not HUBAPI_ORG_TOKEN")
-    return found[0] if found else Anonymous()
-
-
-def _paired(value: str, given: str, missing: str) -> str:
-    if not value:
-        raise ConfigurationError(f"{given} is set, but not {missing}")
-    return value

@@ -23,13 +23,16 @@
     ├── DecodeError             .path .expected
     └── UnsafeLinkError         a link that leads off the server: not followed
 
-All of them pickle and hash, and none holds a secret.
+All of them pickle and copy, and none holds a secret. As any exceptions, two are equal only if they are one and the
+same: a copy, pickled or not, is another error with the same attributes.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 
 _SHOWN = 300  # characters of the server's own words that a message repeats
+_CONTROL = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]+")
 
 
 class HubError(Exception):
@@ -60,7 +63,7 @@ class HubError(Exception):
     @property
     def reason(self) -> str:
         """What went wrong, without the operation's name."""
-        return str(self.args[0])
+        return str(self.args[0]) if self.args else type(self).__name__
 
     def __str__(self) -> str:
         return f"{self.operation}: {self.reason}" if self.operation else self.reason
@@ -95,7 +98,7 @@ class NoAnswerError(TransportError):
 
 
 class DeadlineExceeded(TransportError):
-    """The time given to the call was up, or would have been before the next attempt."""
+    """The time given to the call was up before an answer came."""
 
 
 class StatusError(HubError):
@@ -107,7 +110,7 @@ class StatusError(HubError):
         message: The server's words, or the status's meaning.
         details: Whatever else the body said.
         headers: The answer's headers, names in lower case, without cookies.
-        body: The body as it came.
+        body: The body as it came; empty for a login, whose answer may be a token.
     """
 
     def __init__(
@@ -217,6 +220,6 @@ STATUS_ERRORS: Mapping[int, type[StatusError]] = {
 
 
 def shorten(text: str) -> str:
-    """Return the server's words on one line, no longer than a message should be."""
-    line = " ".join(text.split())
+    """Return the server's words on one line, no longer than a message should be, without what moves a terminal."""
+    line = _CONTROL.sub(" ", text[: 10 * _SHOWN]).strip()
     return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"

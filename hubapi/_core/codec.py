@@ -1,4 +1,4 @@
-"""Values to bytes and bytes to values: the request an operation is, and the result or error an answer holds.
+"""Values to bytes and bytes to values: the request an operation is, and the result an answer holds.
 
 Answers go straight into the attrs models through msgspec. What that refuses (a bool as text, one object where a list is
 due, a time without a zone) goes once more through the tolerant path of `tolerant`; what neither can read is an error.
@@ -8,32 +8,27 @@ import re
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, cast
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 import attrs
 import msgspec
+from attrs import frozen
 from cattrs import Converter
 from cattrs.gen import make_dict_unstructure_fn, override
 
 from hubapi._core.operation import Argument, Operation, T
+from hubapi._core.refusal import request_id
 from hubapi._core.secret import Secret
 from hubapi._core.tolerant import structure
 from hubapi._core.transport import Answer, Request
 from hubapi._core.wire import WIRE
-from hubapi.errors import (
-    STATUS_ERRORS,
-    Blocked,
-    ConfigurationError,
-    DecodeError,
-    ServerError,
-    StatusError,
-    shorten,
-)
+from hubapi.errors import ConfigurationError, DecodeError, shorten
 
 _TEMPLATE = re.compile(r"\{([^{}]+)\}")
-_REQUEST_ID_HEADERS = ("x-request-id", "x-trace-id", "x-docker-txnid", "cf-ray")
-_HIDDEN_HEADERS = {"set-cookie", "authorization", "www-authenticate"}
-_MEANING = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 409: "Conflict"}
+_SLASH = re.compile(r"/|%2f", re.IGNORECASE)
+_FOREIGN = re.compile(r"[\x00-\x20\x7f\\#\ud800-\udfff]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_JSON = "JSON"  # what a garbled answer was expected to be
 
 
 # --- requests
@@ -57,9 +52,13 @@ def build_request(base_url: str, operation: Operation[Any], user_agent: str) -> 
 
 
 def target(operation: Operation[Any]) -> str:
-    """Return the path and query of an operation, each value percent-encoded on its own."""
+    """Return the path and query of an operation, each value percent-encoded on its own.
+
+    Raises:
+        ConfigurationError: it would lead elsewhere than the operation means to, or a value is no text.
+    """
     if operation.link is not None:
-        return operation.link
+        return _below(operation.link, "link", operation)
 
     def fill(match: re.Match[str]) -> str:
         name = match.group(1)
@@ -68,11 +67,26 @@ def target(operation: Operation[Any]) -> str:
             raise ConfigurationError(
                 f"{name} is {text!r}, which would address something else: give a name", operation=operation.id
             )
-        return quote(text, safe="")
+        return quote(_text(text, name, operation), safe="")
 
-    path = _TEMPLATE.sub(fill, operation.path)
-    query = [(name, text) for name, value in operation.query.items() for text in _texts(value)]
-    return f"{path}?{urlencode(query)}" if query else path
+    path = _below(_TEMPLATE.sub(fill, operation.path), "path", operation)
+    arguments = [(name, text) for name, value in operation.query.items() for text in _texts(value)]
+    query = urlencode([(_text(name, "a name", operation), _text(text, name, operation)) for name, text in arguments])
+    return f"{path}{'&' if '?' in path else '?'}{query}" if query else path
+
+
+def _below(path: str, name: str, operation: Operation[Any]) -> str:
+    """Return what is put behind the base URL; refuse what would change the host, or climb out of its path."""
+    parts = _SLASH.split(path.partition("?")[0])
+    if not path.startswith("/") or _FOREIGN.search(path) or any(unquote(part) in {".", ".."} for part in parts):
+        raise ConfigurationError(f"the {name} {path[:200]!r} is not a percent-encoded path", operation=operation.id)
+    return path
+
+
+def _text(text: str, name: str, operation: Operation[Any]) -> str:
+    if _SURROGATE.search(text):
+        raise ConfigurationError(f"{name} has half of a surrogate pair, which is no text", operation=operation.id)
+    return text
 
 
 def _texts(value: Argument) -> list[str]:
@@ -94,16 +108,31 @@ def format_time(moment: datetime) -> str:
     """Return an aware datetime in RFC 3339, in UTC.
 
     Raises:
-        ConfigurationError: it has no zone, so nobody knows which moment is meant.
+        ConfigurationError: it has no zone, so nobody knows which moment is meant, or UTC has no date for it.
     """
     if moment.tzinfo is None:
         raise ConfigurationError(f"{moment!r} has no time zone; give an aware datetime, for example with tzinfo=UTC")
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    try:
+        return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    except OverflowError:
+        problem = f"{moment!r} lies outside the years 1 to 9999 in UTC"
+    raise ConfigurationError(problem)
 
 
 def encode(body: object) -> bytes:
-    """Return a body as JSON. What is unset, or an answer's field that is None, is left out."""
-    return msgspec.json.encode(_unstructuring().unstructure(body), enc_hook=_reveal)
+    """Return a body as JSON. What is unset, or an answer's field that is None, is left out.
+
+    Raises:
+        ConfigurationError: it can't be written as JSON.
+    """
+    try:
+        return msgspec.json.encode(_unstructuring().unstructure(body), enc_hook=_reveal)
+    except UnicodeEncodeError:
+        problem = "a text in the body has half of a surrogate pair, which is no text"
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        problem = f"the body can't be sent as JSON: {type(error).__name__}"
+    # Raised here: what failed above holds the text it failed on, which may be a password.
+    raise ConfigurationError(problem)
 
 
 def _reveal(value: object) -> str:
@@ -129,48 +158,93 @@ def _unstructuring() -> Converter:
 # --- answers
 
 
-def is_readable(answer: Answer, operation: Operation[Any]) -> bool:
-    """Say whether a success came in the form that the operation returns: not as HTML, for one (D10)."""
-    if operation.result in {type(None), bytes} or operation.method == "HEAD":
-        return True
-    return answer.content[:1] in {b"{", b"["} or "json" in answer.headers.get("content-type", "")
-
-
 def decode(answer: Answer, operation: Operation[T]) -> T:
     """Return the result that an answer holds.
 
     Raises:
-        DecodeError: it can't be read; the path says where.
+        DecodeError: it can't be read; the path says where. `is_garbled` tells whether another attempt may help.
     """
-    result: Any = operation.result
-    if result is type(None):
-        return cast("T", None)
-    if result is bytes:
-        return cast("T", answer.content)
-    try:
-        if _is_native(result):
-            return cast("T", _decoder(result).decode(answer.content))
-    except msgspec.ValidationError:
-        pass  # well-formed, but not quite as described
-    except msgspec.DecodeError as error:
-        raise _decode_error(answer, operation, f"not JSON: {error}", "$", "JSON") from None
-    try:
-        raw: object = msgspec.json.decode(answer.content)
-    except msgspec.DecodeError as error:
-        raise _decode_error(answer, operation, f"not JSON: {error}", "$", "JSON") from None
-    value, problem = structure(raw, result)
-    if problem:
-        path, expected = problem
-        raise _decode_error(answer, operation, f"expected {expected} at {path}", path, expected)
+    value, problem = _read(answer, operation.result)
+    if problem is not None:
+        # Raised here, where no local variable holds what the server sent: it may be a token.
+        raise _decode_error(answer, operation, problem)
     return cast("T", value)
 
 
-def _decode_error(answer: Answer, operation: Operation[Any], reason: str, path: str, expected: str) -> DecodeError:
-    kind = answer.headers.get("content-type", "no content type").partition(";")[0]
+def is_garbled(error: DecodeError) -> bool:
+    """Say whether an answer was no JSON, or half of it, as during an outage (D10); not merely other JSON."""
+    return error.expected == _JSON
+
+
+@frozen
+class _Problem:
+    """Why an answer can't be read: in words, and what was expected where."""
+
+    reason: str
+    expected: str = _JSON
+    path: str = "$"
+
+
+def _read(answer: Answer, result: Any) -> tuple[Any, _Problem | None]:
+    """Return the value an answer holds; or None, and why it can't be read."""
+    content = answer.content
+    if result is type(None):
+        return None, None
+    if result is bytes:
+        return content, _doubt(answer)
+    if not content.strip():
+        return None, None if result is Any else _Problem("it is empty", "a result")
+    try:
+        if _is_native(result):
+            return _decoder(result).decode(content), None
+    except msgspec.ValidationError:
+        pass  # well-formed, but not quite as described
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return None, _not_json(answer, error)
+    try:
+        raw: object = msgspec.json.decode(content)
+    except msgspec.ValidationError:
+        return None, _Problem("it has a number that is out of range", "a number")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return None, _not_json(answer, error)
+    value, problem = structure(raw, result)
+    if problem:
+        path, expected = problem
+        return None, _Problem(f"expected {expected} at {path}", expected, path)
+    return value, None
+
+
+def _doubt(answer: Answer) -> _Problem | None:
+    """Say why an answer taken as bytes is not what was asked for: a page for people, or JSON that breaks off."""
+    kind, start = answer.headers.get("content-type", ""), answer.content[:64].lstrip().lower()
+    if "html" in kind or start.startswith((b"<!doctype", b"<html")):
+        return _Problem("it is an HTML page")
+    if "json" in kind and answer.content.strip():
+        try:
+            _decoder(msgspec.Raw).decode(answer.content)
+        except msgspec.ValidationError:
+            return None  # a number too large for us; JSON all the same
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            return _not_json(answer, error)
+    return None
+
+
+def _not_json(answer: Answer, error: Exception) -> _Problem:
+    if isinstance(error, RecursionError):
+        return _Problem("it is nested too deeply", "less depth")
+    if answer.content[:64].lstrip().startswith(b"<"):
+        return _Problem("it is an HTML page")
+    if isinstance(error, UnicodeDecodeError):
+        return _Problem("it is not UTF-8")
+    return _Problem(f"not JSON: {error}")
+
+
+def _decode_error(answer: Answer, operation: Operation[Any], problem: _Problem) -> DecodeError:
+    kind = shorten(answer.headers.get("content-type", "no content type").partition(";")[0])
     return DecodeError(
-        f"the answer ({answer.status}, {kind}, {len(answer.content)} bytes) can't be read: {reason}",
-        path=path,
-        expected=expected,
+        f"the answer ({answer.status}, {kind}, {len(answer.content)} bytes) can't be read: {problem.reason}",
+        path=problem.path,
+        expected=problem.expected,
         operation=operation.id,
         request_id=request_id(answer),
     )
@@ -189,64 +263,3 @@ def _is_native(result: Any) -> bool:
         return all(WIRE not in f.metadata and _is_native(f.type) for f in attrs.fields(result))
     arguments = getattr(result, "__args__", ())
     return all(_is_native(a) for a in arguments if a is not Ellipsis)
-
-
-def request_id(answer: Answer) -> str | None:
-    """Return the server's own name for a request, where it gave one."""
-    return next((answer.headers[name] for name in _REQUEST_ID_HEADERS if name in answer.headers), None)
-
-
-# --- errors
-
-
-def error_of(answer: Answer, operation: Operation[Any]) -> StatusError:
-    """Turn an answer that is no success into its error, whatever its body is (D9, D10); never fails itself."""
-    body = _error_body(answer.content)
-    is_json = body is not None
-    kind = STATUS_ERRORS.get(answer.status, ServerError if answer.status >= 500 else StatusError)
-    if answer.status == 403 and not is_json and operation.method != "HEAD":
-        kind = Blocked
-    message = _message(body) if is_json else _plain(answer)
-    message = message or _MEANING.get(answer.status, "no explanation given")
-    details = {key: value for key, value in (body or {}).items() if key not in {"message", "detail"}}
-    code = details.get("code", details.get("scimType"))
-    return kind(
-        f"{answer.status} {shorten(message)}",
-        status=answer.status,
-        code=None if code is None else str(code),
-        message=message,
-        details=details,
-        headers={name: value for name, value in answer.headers.items() if name not in _HIDDEN_HEADERS},
-        body=answer.content,
-        operation=operation.id,
-        request_id=request_id(answer),
-    )
-
-
-def _error_body(content: bytes) -> dict[str, object] | None:
-    try:
-        body: object = msgspec.json.decode(content)
-    except (msgspec.DecodeError, RecursionError):
-        return None
-    return cast("dict[str, object]", body) if isinstance(body, dict) else None
-
-
-def _message(body: dict[str, object] | None) -> str:
-    """Choose the words: `message`, `detail`, `text`, in that order (D9), then the first field that was wrong."""
-    for key in ("message", "detail", "text", "error"):
-        value = (body or {}).get(key)
-        if isinstance(value, str) and value.strip():
-            return value
-    fields = (body or {}).get("fields")
-    if isinstance(fields, dict):
-        return "; ".join(f"{name}: {what}" for name, what in cast("dict[str, object]", fields).items())
-    return ""
-
-
-def _plain(answer: Answer) -> str:
-    """Say what a body that is not JSON was: its text, or of HTML only the title."""
-    text = answer.content[:65536].decode("utf-8", "replace").replace("\0", " ")
-    if "<html" in text[:1024].lower() or "<!doctype" in text[:1024].lower():
-        title = re.search(r"<title[^>]*>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
-        return f"an HTML page{f': {title.group(1).strip()}' if title else ''}"
-    return shorten(text)

@@ -2,14 +2,30 @@
 
 import math
 from collections import deque
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 import anyio
 from attrs import define, field
 
 from hubapi._core.clock import Clock, SystemClock
-from hubapi._core.limits import Permit, RateLimit, Window, read_headers
+from hubapi._core.headers import RateLimit, read_headers
+from hubapi._core.limits import Permit, Window
+from hubapi._core.server_clock import moment
+from hubapi.errors import NotSentError, RateLimited
+
+
+@define(eq=False)
+class _Turn:
+    """One request's place in the line."""
+
+    patience_s: float  # the longest closure it will stand
+    ends: float  # when its time is up
+    called: anyio.Event = field(factory=anyio.Event)  # to the head of the line, or away from a gate closed too long
+    refused: bool = False
+
+    def too_long(self, seconds: float, now: float) -> bool:
+        return seconds > self.patience_s or now + seconds > self.ends
 
 
 @define(eq=False)
@@ -18,6 +34,11 @@ class Gate:
 
     One gate belongs to one account at one host. Hubs of the same account in one event loop can share one
     (`AsyncHub(..., limiter=gate)`).
+
+    - Permits go first come, first served: only the head of the line asks the window, and it hands on its place when it
+      leaves, however it leaves. No checkpoint stands between a permit and the block that gives it back.
+    - When a 429 closes the gate for longer than someone in the line will stand, they hear of it at once, wherever they
+      are in it; and so does whoever comes while it is closed.
 
     Args:
         window_s: The length of the server's window in seconds; Hub counts a minute.
@@ -29,7 +50,7 @@ class Gate:
     paused_s: float = field(default=0.0, init=False)
     """The seconds that requests at the head of the line have waited for room, in all."""
     _window: Window = field(init=False)
-    _line: deque[anyio.Event] = field(factory=deque[anyio.Event], init=False)
+    _line: deque[_Turn] = field(factory=deque[_Turn], init=False)
     _changed: anyio.Event | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -46,66 +67,115 @@ class Gate:
         wait = self._window.wait(self.clock.monotonic())
         return 0.0 if wait == math.inf else wait
 
+    def server_time(self) -> float:
+        """Return the server's clock, as far as its answers tell, else the local one; in seconds since the epoch."""
+        ahead_s = self._window.clock.ahead_s
+        return self.clock.time() if ahead_s is None else self.clock.monotonic() + ahead_s
+
     @asynccontextmanager
-    async def permit(self) -> AsyncGenerator["Passage", None]:
-        """Wait in line for leave to send one request; on the way out it is given back, whatever happened."""
-        passage = Passage(self, await self._enter())
+    async def permit(self, *, patience_s: float = math.inf, ends: float = math.inf) -> AsyncGenerator["Passage", None]:
+        """Wait in line for leave to send one request; on the way out it is given back, whatever happened.
+
+        Args:
+            patience_s: The longest wait, in seconds, that the server may ask for.
+            ends: When the caller's time is up, on the monotonic clock.
+
+        Raises:
+            RateLimited: the server has asked everyone to wait for longer than that.
+        """
+        passage = Passage(self._window, await self._enter(_Turn(patience_s, ends)), self.clock, self._learn)
         try:
             yield passage
+        except NotSentError:
+            passage.sent = False
+            raise
         finally:
-            if not passage.settled:
-                self._window.give_back(passage.permit)
+            passage.leave()
             self._tell()
 
-    async def _enter(self) -> Permit:
-        turn = anyio.Event()
+    async def _enter(self, turn: _Turn) -> Permit:
+        self._refuse_if_closed(turn)
+        if not self._line and self._window.wait(self.clock.monotonic()) <= 0:
+            return self._window.take(self.clock.monotonic())
         self._line.append(turn)
         try:
-            while self._line[0] is not turn:
-                await turn.wait()
+            while self._line[0] is not turn and not turn.refused:
+                await turn.called.wait()
+            if turn.refused:
+                raise self._closed()
             while (wait := self._window.wait(self.clock.monotonic())) > 0:
                 await self._stand(wait)
+                self._refuse_if_closed(turn)
             return self._window.take(self.clock.monotonic())
         finally:
             self._line.remove(turn)
             if self._line:
-                self._line[0].set()
+                self._line[0].called.set()
 
     async def _stand(self, seconds: float) -> None:
         """Wait at the head of the line: for so long, or until an answer changes what is known."""
         began = self.clock.monotonic()
-        self._changed = anyio.Event()
-        if seconds == math.inf:
-            await self._changed.wait()
-        else:
-            async with anyio.create_task_group() as both:
-
-                async def until_changed(changed: anyio.Event) -> None:
-                    await changed.wait()
-                    both.cancel_scope.cancel()
-
-                both.start_soon(until_changed, self._changed)
-                await self.clock.sleep(seconds)
-                both.cancel_scope.cancel()
-            self.paused_s += self.clock.monotonic() - began
+        changed = self._changed = anyio.Event()
+        try:
+            with self.clock.move_on_after(seconds):
+                await changed.wait()
+        finally:
+            if seconds < math.inf:
+                self.paused_s += self.clock.monotonic() - began
 
     def _tell(self) -> None:
         if self._changed is not None:
             self._changed.set()
             self._changed = None
 
-    def learn(self, permit: Permit, headers: Mapping[str, str], closed_for: float | None) -> None:
-        """Let the window learn from an answer's headers."""
-        self._window.answered(permit, self.clock.monotonic(), read_headers(headers), closed_for)
+    def _learn(self, permit: Permit, headers: Mapping[str, str], closed_for: float | None) -> None:
+        """Let the window learn from an answer, and those in line whom it closes the gate to for too long."""
+        now = self.clock.monotonic()
+        self._window.answered(permit, now, read_headers(headers), closed_for)
+        if closed_for is not None:
+            closed = self._window.closed_for(now)
+            for turn in self._line:
+                if turn.too_long(closed, now):
+                    turn.refused = True
+                    turn.called.set()
+
+    def _refuse_if_closed(self, turn: _Turn) -> None:
+        now = self.clock.monotonic()
+        closed = self._window.closed_for(now)
+        if closed > 0 and turn.too_long(closed, now):
+            raise self._closed()
+
+    def _closed(self) -> RateLimited:
+        """Return the error of a call that a closed gate turns away: nothing of it was sent."""
+        seconds = self._window.closed_for(self.clock.monotonic())
+        until = moment(self.server_time() + seconds)
+        when = f" (until {until:%Y-%m-%d %H:%M:%S} UTC)" if until else ""
+        error = RateLimited(
+            f"not sent: the server has asked to wait {seconds:.0f} s more{when}, longer than allowed",
+            status=429,
+            message="Rate limit exceeded",
+        )
+        error.retry_after, error.retry_at = seconds, until
+        if self.state is not None:
+            error.limit, error.remaining = self.state.limit, self.state.remaining
+        return error
 
 
 @define(eq=False)
 class Passage:
     """One request's time inside the gate."""
 
-    gate: Gate
+    window: Window
     permit: Permit
+    clock: Clock
+    learn: Callable[[Permit, Mapping[str, str], float | None], None]
+    sent: bool = False
     settled: bool = False
+
+    def sending(self) -> None:
+        """Tell that the request goes out now: from here on the server may count it."""
+        self.sent = True
+        self.window.sending(self.permit, self.clock.monotonic())
 
     def answered(self, headers: Mapping[str, str], closed_for: float | None = None) -> None:
         """Tell what the answer said.
@@ -115,4 +185,13 @@ class Passage:
             closed_for: The seconds to wait that a 429 asked for.
         """
         self.settled = True
-        self.gate.learn(self.permit, headers, closed_for)
+        self.learn(self.permit, headers, closed_for)
+
+    def leave(self) -> None:
+        """Give the permit back, unless an answer has."""
+        if self.settled:
+            return
+        if self.sent:
+            self.window.lost(self.permit, self.clock.monotonic())
+        else:
+            self.window.unsent(self.permit)

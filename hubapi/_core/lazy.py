@@ -25,6 +25,6 @@ def attach(package: str, modules: Mapping[str, str]) -> tuple[Callable[[str], ob
         return value
 
     def __dir__() -> list[str]:  # noqa: N807 - becomes the package's own
-        return sorted({*vars(sys.modules[package]), *places})
+        return sorted(places)
 
     return __getattr__, __dir__

@@ -1,78 +1,49 @@
 """What the server still allows, as a model of its window: pure, over a monotonic clock.
 
 The documentation speaks of a fixed minute, the server counts a rolling one (D8), and either may be shared with others.
-The model follows both:
+The model finds out which, and never sends what it does not know to have room:
 
-- Every answer says how many requests remained when it was made. What of our own may have been counted after it is taken
-  off: whatever was not answered yet when it was sent. That is a lower bound; of answers that overlap in time, where
-  none is known to be the newer, the best bound holds.
+- Every answer says how many requests remained when it was made. Which of our own were counted before and which after is
+  only certain for those that did not overlap with it in time, so what remains now is known from below, in two ways: by
+  the best of the latest answers, less all that may have been counted after it; and by the lowest of them, one of which
+  was counted last, less what is still under way. The better one holds.
 - In a rolling window each request of our own frees a place a window after its answer came, at the latest.
-- In a fixed window all places come back when it resets, which is when one request goes ahead to see.
-- `reset` and `Date` stand in the same answer. Their difference, laid over the monotonic clock, needs no right local
-  clock; and as `Date` has whole seconds, the bounds from all answers together are tighter than those of any one.
+- In a fixed window all places come back at once. One request goes ahead to see: a window after the answer that opened
+  it, or when it says it resets if somebody else did.
+- `reset` tells which: it stands still in a fixed window and moves on with the time in a rolling one.
 - After a 429 nothing is sent until the time the server named; then one request goes first, and the rest wait for it.
+- Where others use the same budget, the last places are taken with care (`hubapi._core.others`).
+- A request that was given up may have been counted, or may be yet: it is taken off until later answers settle it.
 """
 
 import math
 from collections import deque
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from typing import Literal
 
-from attrs import define, field, frozen
+from attrs import define, field
 
-from hubapi._core.retry import parse_date
+from hubapi._core.headers import RateLimit, Reading
+from hubapi._core.others import Others
+from hubapi._core.server_clock import ServerClock, moment
 
 COLD = 8
 """How many requests may be under way before the first answer says what is allowed."""
 
-_ROLLING_SLACK_S = 4.0
-"""A rolling window says it resets in nearly a whole window, always (58 of 60 s, D8); a fixed one soon says less."""
+_SAME_S = 1.5
+"""Resets closer than this are one moment, rounded now up and now down."""
 
+_STILL_S = 3.0
+"""A reset that has stood still for so long is that of a fixed window."""
 
-@frozen(kw_only=True)
-class RateLimit:
-    """What the server last said it allows.
+_EARLY_S = 4.0
+"""A window that began with a request of ours ends a window later, though it may be said to end so much sooner:
+a rolling one is always said to reset 58 s from now (D8), and a moment may be rounded down."""
 
-    Attributes:
-        limit: Requests in a window.
-        remaining: Requests left in it; below zero where others, or refused requests, went over (D8).
-        reset_at: When the window resets, by the server's clock.
-    """
+_LATE_S = 5.0
+"""How long a request that was given up may still be on its way to the server."""
 
-    limit: int
-    remaining: int
-    reset_at: datetime | None
-
-
-@frozen(kw_only=True)
-class Reading:
-    """The rate-limit headers of one answer, as numbers. `date` is None where the answer has none."""
-
-    limit: int
-    remaining: int
-    reset: float
-    date: float | None
-
-
-def read_headers(headers: Mapping[str, str]) -> Reading | None:
-    """Return what an answer says of the limit, or None where it says nothing that can be read.
-
-    Args:
-        headers: The answer's headers, names in lower case.
-
-    Source: https://docs.docker.com/reference/api/hub/latest/#tag/rate-limiting
-    """
-    try:
-        limit = int(headers["x-ratelimit-limit"].split(",")[0])
-        remaining = int(headers["x-ratelimit-remaining"].split(",")[0])
-        reset = float(headers["x-ratelimit-reset"])
-    except (KeyError, ValueError):
-        return None
-    if limit <= 0 or not math.isfinite(reset):
-        return None
-    if reset >= 1e12:
-        reset /= 1000
-    return Reading(limit=limit, remaining=remaining, reset=reset, date=parse_date(headers.get("date")))
+_AGAIN_S, _AGAIN_CAP_S = 0.5, 30.0
+"""The least wait after a 429, doubled by each probe that is refused: where the time it names is past already."""
 
 
 @define(eq=False)
@@ -81,6 +52,9 @@ class Permit:
 
     sent: float
     done_before: int  # how many of our own were answered by then: what the answer counts for certain
+    settled_before: int  # how many of these were lost
+    number: int  # of ours, this included
+    room: int  # what was left for certain
     probe: bool = False
 
 
@@ -91,6 +65,7 @@ class _Bound:
     read: float
     remaining: int
     done_before: int
+    settled_before: int
     freed: int = 0
 
 
@@ -104,18 +79,33 @@ class Window:
 
     window_s: float = 60.0
     state: RateLimit | None = None
+    clock: ServerClock = field(factory=ServerClock)
+    _others: Others = field(factory=Others)
     _taken: int = 0  # requests sent so far
-    _done: int = 0  # of these, answered or given up
+    _under_way: int = 0
     _probes: int = 0
-    _bounds: list[_Bound] = field(factory=list[_Bound])
+    _done: int = 0  # of those taken, the ones answered, or lost so long ago that they were counted or never will be
+    _lost: int = 0
+    _settled: int = 0  # of those lost, the ones lost so long ago
+    _settling: deque[float] = field(factory=deque[float])  # when the others will be
+    _bounds: list[_Bound] = field(factory=list[_Bound])  # the answers of which none is known to be older than another
+    _best: int = 0  # remaining by the best of them, but for what was taken since
+    _lowest: int = 0  # remaining by the lowest of them, but for what is under way or lost
+    _settled_before: int = 0  # any of them
     _answered: deque[tuple[float, float]] = field(factory=deque[tuple[float, float]])  # when answered, when sent
-    _reset: float = -math.inf  # the latest told, by the server's clock
-    _read_at: float = -math.inf
-    _offset: float = -math.inf  # server's clock minus ours, at least
-    _fixed: bool = False
+    _dated: tuple[float, float] = (-math.inf, -math.inf)  # of `state`: its date, and when it was read
+    _kind: Literal["unknown", "fixed", "rolling"] = "unknown"
+    _reset: float | None = None  # by the server's clock, as first told
+    _reset_read: float = -math.inf  # when it was first told
+    _opened: bool = False  # the window that resets then, by a request of ours
     _unmetered: bool = False
     _closed_until: float = -math.inf
     _reopening: bool = False
+    _refused: int = 0  # probes in a row
+
+    def closed_for(self, now: float) -> float:
+        """Return the seconds for which the server has asked everyone to wait; 0 where it hasn't."""
+        return max(0.0, self._closed_until - now)
 
     def wait(self, now: float) -> float:
         """Return how many seconds not to send: 0 may send now, infinity until something under way is answered."""
@@ -123,36 +113,55 @@ class Window:
             return self._closed_until - now
         if self._reopening:
             return math.inf if self._probes else 0.0
-        if self.state is None:
-            return 0.0 if self._unmetered or self._taken - self._done < COLD else math.inf
-        if self.available(now) > 0:
-            return 0.0
-        next_place = self._next_place(now)
-        if self._probes or next_place < math.inf:
-            return next_place
-        # Others hold every place, or the window is a fixed one: one request goes ahead when it should have reset.
-        return max(0.0, self._until_reset(now))
+        if self.state is None or not self._bounds:
+            return 0.0 if self._unmetered or self._under_way < COLD else math.inf
+        room = self.available(now)
+        if room > self._held:
+            width = self._others.width(room, self.state.limit, now - self._bounds[-1].read)
+            return 0.0 if self._under_way < width else math.inf
+        if not self._under_way and room + self._lost - self._settled_before > self._held:
+            return 0.0  # what was lost may never have been counted
+        if self._kind == "rolling" and self._answered:
+            return max(0.0, self._answered[0][0] + self.window_s - now)
+        # The window is a fixed one, or others hold every place: one request goes ahead when it should have reset.
+        waits_for_ours = self._probes or (self._under_way and self._kind != "fixed")
+        return math.inf if waits_for_ours else max(0.0, self._over() - now)
 
     def available(self, now: float) -> int:
         """Return how many requests may go now, as far as the answers and our own record tell."""
-        while self._answered and self._answered[0][0] + self.window_s <= now:
-            _, sent = self._answered.popleft()
-            for bound in self._bounds:
-                # Only what that answer still counted, for certain, has become free since.
-                bound.freed += not self._fixed and sent + self.window_s > bound.read
-        return max((b.remaining + b.freed - (self._taken - b.done_before - 1) for b in self._bounds), default=0)
+        while self._settling and self._settling[0] <= now:
+            self._settling.popleft()
+            self._settled += 1
+            self._done += 1
+        if self._answered and self._answered[0][0] + self.window_s <= now:
+            self._free(now)
+        if not self._bounds:
+            return 0
+        return max(self._best - self._taken, self._lowest - self._under_way - self._lost)
 
     def take(self, now: float) -> Permit:
         """Count a request as under way."""
-        probe = self._reopening or (self.state is not None and self.available(now) <= 0)
+        room = self.available(now)
+        probe = self._reopening or (bool(self._bounds) and room <= self._held)
         self._taken += 1
+        self._under_way += 1
         self._probes += probe
-        return Permit(now, self._done, probe)
+        return Permit(now, self._done, self._settled, self._taken, room - 1, probe)
 
-    def give_back(self, permit: Permit) -> None:
-        """Count a request as gone without an answer: cancelled, or lost. The server may have counted it."""
-        self._done += 1
-        self._probes -= permit.probe
+    def sending(self, permit: Permit, now: float) -> None:
+        """Hear that a request goes out only now: what was answered since it was taken is counted before it."""
+        permit.sent, permit.done_before, permit.settled_before = now, self._done, self._settled
+
+    def unsent(self, permit: Permit) -> None:
+        """Count a request as never made: the server can't have seen it."""
+        self._taken -= 1
+        self._leave(permit)
+
+    def lost(self, permit: Permit, now: float) -> None:
+        """Count a request as gone without an answer. The server may have counted it, or may do so yet."""
+        self._lost += 1
+        self._settling.append(now + _LATE_S)
+        self._leave(permit)
 
     def answered(self, permit: Permit, now: float, reading: Reading | None, closed_for: float | None = None) -> None:
         """Learn from an answer.
@@ -163,47 +172,96 @@ class Window:
             reading: What it said of the limit, if anything.
             closed_for: The seconds to wait that a 429 asked for; None for any other answer.
         """
-        self.give_back(permit)
-        self._answered.append((now, permit.sent))
+        self._done += 1
+        self._leave(permit)
         if reading is not None:
             self._learn(permit, now, reading)
-        elif self.state is None:
+            if closed_for is None:  # one that was refused may not have taken a place, and frees none
+                self._answered.append((now, permit.sent))
+        elif closed_for is None and (permit.probe or not self._bounds):
+            # It has never told of a limit, or no longer does.
+            self._bounds.clear()
             self._unmetered = True
         if closed_for is not None:
-            self._closed_until = max(self._closed_until, now + closed_for)
-            self._reopening = True
+            self._close(permit, now, closed_for)
         elif permit.probe:
-            self._reopening = False
+            self._reopening, self._refused = False, 0
+
+    @property
+    def _held(self) -> float:
+        """The places that are left to others."""
+        return self._others.held if self._kind == "rolling" else 0.0
+
+    def _leave(self, permit: Permit) -> None:
+        self._under_way -= 1
+        self._probes -= permit.probe
+
+    def _close(self, permit: Permit, now: float, seconds: float) -> None:
+        least = min(_AGAIN_CAP_S, _AGAIN_S * 2.0 ** min(self._refused, 10))
+        self._closed_until = max(self._closed_until, now + max(seconds, least))
+        self._reopening = True
+        self._refused += permit.probe
+        if self.state is not None:
+            self._others.refused(self.state.limit)
+
+    def _free(self, now: float) -> None:
+        """Count as free the places of what was answered a window ago."""
+        while self._answered and self._answered[0][0] + self.window_s <= now:
+            _, sent = self._answered.popleft()
+            if self._kind != "rolling":
+                continue
+            for bound in self._bounds:
+                # Only what that answer still counted, for certain, has become free since.
+                bound.freed += sent + self.window_s > bound.read
+        self._weigh()
+
+    def _weigh(self) -> None:
+        bounds = self._bounds
+        if bounds:
+            left = [bound.remaining + bound.freed for bound in bounds]
+            self._best = max([some + bound.done_before for some, bound in zip(left, bounds, strict=True)]) + 1
+            self._settled_before = min([bound.settled_before for bound in bounds])
+            self._lowest = min(left) + self._settled_before
 
     def _learn(self, permit: Permit, now: float, reading: Reading) -> None:
         if reading.date is not None:
-            # The server wrote its date before we read it: its clock is at least this far ahead of ours.
-            self._offset = max(self._offset, reading.date - now)
-            left = reading.reset - reading.date
-            self._fixed = self._fixed or left < self.window_s - _ROLLING_SLACK_S
-        if self._fixed and self._reset - self.window_s < reading.reset < self._reset:
-            return  # of a window that is over
-        if self._fixed and reading.reset != self._reset:
-            self._bounds.clear()
-        self._reset, self._read_at = reading.reset, now
+            self.clock.learn(reading.date, permit.sent, now)
+        if reading.reset is not None:
+            self._learn_reset(permit, now, reading, reading.reset)
+        taken_since = self._taken - permit.number
+        self._others.learn(permit.room - taken_since - reading.remaining, reading.limit)
         self._bounds = [bound for bound in self._bounds if bound.read > permit.sent]
-        self._bounds.append(_Bound(now, reading.remaining, permit.done_before))
-        self.state = RateLimit(limit=reading.limit, remaining=reading.remaining, reset_at=_moment(reading.reset))
+        self._bounds.append(_Bound(now, reading.remaining, permit.done_before, permit.settled_before))
+        self._weigh()
+        dated, read = self._dated
+        if reading.date is None or reading.date >= dated or permit.sent >= read:
+            self._dated = (dated if reading.date is None else reading.date, now)
+            self.state = RateLimit(limit=reading.limit, remaining=reading.remaining, reset_at=moment(reading.reset))
 
-    def _next_place(self, now: float) -> float:
-        """Return the seconds until a request of ours leaves a rolling window; infinity if none will."""
-        if self._fixed or not self._answered:
-            return math.inf
-        return self._answered[0][0] + self.window_s - now
+    def _learn_reset(self, permit: Permit, now: float, reading: Reading, reset: float) -> None:
+        moved = math.inf if self._reset is None else reset - self._reset
+        first = reading.remaining >= reading.limit - 1
+        if abs(moved) <= _SAME_S:
+            self._opened = self._opened or first
+            if permit.sent >= self._reset_read + _STILL_S:
+                self._kind = "fixed"
+            return
+        if moved < 0 and permit.sent < self._reset_read:
+            return  # an older answer
+        counted = self._taken - permit.done_before  # of our own at most, had a window just begun
+        only_some = self._kind == "unknown" and moved < math.inf and reading.remaining + counted < reading.limit
+        if 0 < moved < self.window_s - _SAME_S or only_some:  # places came back
+            self._kind = "rolling"
+        self._reset, self._reset_read, self._opened = reset, now, first
 
-    def _until_reset(self, now: float) -> float:
-        if self._offset == -math.inf:  # no dates: a whole window after the reading is surely enough
-            return self._read_at + self.window_s - now
-        return self._reset - self._offset - now
-
-
-def _moment(epoch: float) -> datetime | None:
-    try:
-        return datetime.fromtimestamp(epoch, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
+    def _over(self) -> float:
+        """Return when the window is over, should it be a fixed one."""
+        surely = self._reset_read if self._reset is not None else self._bounds[-1].read
+        surely += self.window_s
+        if self._reset is None or self.clock.ahead_s is None:
+            return surely
+        # To the second only, and perhaps rounded down: better counted from the answer that opened it.
+        told = self._reset - self.clock.ahead_s
+        if told > surely - _EARLY_S and (self._opened or self._kind == "unknown"):
+            return surely
+        return min(told, surely)

@@ -6,7 +6,8 @@ from urllib.parse import unquote, urlsplit
 from hubapi.errors import UnsafeLinkError
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_CONTROL = re.compile(r"[\x00-\x20\x7f\\]")
+_CONTROL = re.compile(r"[\x00-\x20\x7f\\\ud800-\udfff]")
+_LONGEST = 8_192  # characters: what servers take at most
 
 
 def path_and_query(link: str, base_url: str) -> str:
@@ -23,6 +24,8 @@ def path_and_query(link: str, base_url: str) -> str:
         >>> path_and_query("https://hub.docker.com/v2/x?page=2", "https://hub.docker.com")
         '/v2/x?page=2'
     """
+    if len(link) > _LONGEST:
+        raise _unsafe(link, f"has {len(link)} characters")
     if _CONTROL.search(link):
         raise _unsafe(link, "has a character no URL has")
     try:
@@ -38,16 +41,17 @@ def path_and_query(link: str, base_url: str) -> str:
     if any(unquote(part) in {".", ".."} for part in re.split(r"/|%2[fF]", found.path)):
         raise _unsafe(link, "climbs")
     prefix = base.path.rstrip("/")
-    path = found.path.removeprefix(prefix) if prefix and absolute else found.path
-    if prefix and absolute and not found.path.startswith(f"{prefix}/"):
+    below = found.path.startswith(f"{prefix}/")
+    if absolute and not below:
         raise _unsafe(link, f"leads out of {base.path}")
+    path = found.path.removeprefix(prefix) if below else found.path
     return f"{path}?{found.query}" if found.query else path
 
 
 def _origin(scheme: str, host: str | None, port: int | None) -> tuple[str, str | None, int | None]:
-    return scheme, host, port or _DEFAULT_PORTS.get(scheme)
+    return scheme, host, _DEFAULT_PORTS.get(scheme) if port is None else port
 
 
 def _unsafe(link: str, why: str) -> UnsafeLinkError:
-    shown = re.sub(r"//[^/@]*@", "//", link)[:200]
+    shown = re.sub(r"[^/@]*@", "", link[:1000])[:200]
     return UnsafeLinkError(f"the server's link {shown!r} {why}: not followed")

@@ -4,21 +4,25 @@ Users log in on `/v2/users/login`, with a second step on `/v2/users/2fa-login` w
 Organisation access tokens are exchanged on `/v2/auth/token`, which the description lacks (D19).
 """
 
-import inspect
+import re
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeAlias
 
-from hubapi._core.codec import decode, error_of
+from hubapi._core.codec import decode
+from hubapi._core.lifetimes import Grant
 from hubapi._core.operation import Operation
+from hubapi._core.refusal import error_of
 from hubapi._core.retry import parse_date
-from hubapi._core.secret import Secret
-from hubapi._core.tokens import Grant
+from hubapi._core.secret import Secret, check_token
+from hubapi._core.token_store import Renewable
 from hubapi._core.transport import Answer
-from hubapi.credentials import OrgAccessToken, Password, PersonalAccessToken, TwoFactor
+from hubapi.credentials import OrgAccessToken, Password, PersonalAccessToken, Totp, TwoFactor
 from hubapi.errors import (
     AccountLocked,
     AuthenticationError,
     BadRequest,
+    ConfigurationError,
     DecodeError,
     Forbidden,
     RateLimited,
@@ -30,12 +34,11 @@ from hubapi.errors import (
 Exchange: TypeAlias = Callable[[Operation[dict[str, Any]]], Awaitable[Answer]]
 """Sends an operation without a bearer and returns whatever answer comes."""
 
-Renewable: TypeAlias = Password | PersonalAccessToken | OrgAccessToken
-
 LOGIN: Final = "/v2/users/login"
 SECOND_FACTOR: Final = "/v2/users/2fa-login"
 EXCHANGE: Final = "/v2/auth/token"
-_LOCKED = ("locked", "login attempts")
+# "You have been blocked" is a firewall's, and no lock-out.
+_LOCKED: Final = re.compile(r"\blocked\b|\blogin attempts\b", re.IGNORECASE)
 
 
 async def log_in(credentials: Renewable, exchange: Exchange) -> Grant:
@@ -45,7 +48,8 @@ async def log_in(credentials: Renewable, exchange: Exchange) -> Grant:
         TwoFactorRequired: a second factor is due, and the credentials bring none.
         AccountLocked: the account is locked after too many failures.
         AuthenticationError: the server refuses the credentials.
-        StatusError: the server failed otherwise.
+        StatusError: the server failed otherwise, or something in front of it refuses this client (D10).
+        Exception: whatever a `two_factor` raises.
     """
     match credentials:
         case Password(username=name, password=secret, two_factor=two_factor):
@@ -58,10 +62,10 @@ async def log_in(credentials: Renewable, exchange: Exchange) -> Grant:
             return _grant(answer, operation, "access_token", name)
 
 
-async def _user(name: str, secret: Secret, two_factor: TwoFactor | None, exchange: Exchange) -> Grant:
+async def _user(name: str, secret: Secret, two_factor: TwoFactor | Totp | None, exchange: Exchange) -> Grant:
     operation = _operation("authentication.login", LOGIN, {"username": name, "password": secret})
     answer = await exchange(operation)
-    pending = _pending(answer, operation)
+    pending = _text(answer, operation, "login_2fa_token") if answer.status == 401 else None
     if pending is None:
         return _grant(answer, operation, "token", name)
     if two_factor is None:
@@ -70,40 +74,48 @@ async def _user(name: str, secret: Secret, two_factor: TwoFactor | None, exchang
             "or use a personal access token",
             operation=operation.id,
         )
-    code = two_factor()
-    if inspect.isawaitable(code):
-        code = await code
-    second = _operation(
-        "authentication.two_factor_login", SECOND_FACTOR, {"login_2fa_token": pending, "code": Secret(code)}
-    )
+    code = await _code(two_factor, answer)
+    # Unlike the first step it is not repeated when its answer is lost: the code may be used up.
+    body: dict[str, object] = {"login_2fa_token": pending, "code": code}
+    second = _operation("authentication.two_factor_login", SECOND_FACTOR, body, repeatable=False)
     return _grant(await exchange(second), second, "token", name)
 
 
-def _operation(name: str, path: str, body: dict[str, object]) -> Operation[dict[str, Any]]:
+async def _code(two_factor: TwoFactor | Totp, answer: Answer) -> Secret:
+    if isinstance(two_factor, Totp):
+        server_now = parse_date(answer.headers.get("date"))
+        return Secret(two_factor.at(time.time() if server_now is None else server_now))
+    code = two_factor()
+    return Secret(code if isinstance(code, str) else await code)
+
+
+def _operation(name: str, path: str, body: dict[str, object], *, repeatable: bool = True) -> Operation[dict[str, Any]]:
     # A login that came to nothing may be repeated: it only makes a token. One that was refused never is.
-    return Operation(id=name, method="POST", path=path, body=body, result=dict[str, Any], auth="none", repeatable=True)
+    return Operation(
+        id=name, method="POST", path=path, body=body, result=dict[str, Any], auth="none", repeatable=repeatable
+    )
 
 
-def _pending(answer: Answer, operation: Operation[dict[str, Any]]) -> Secret | None:
-    """Return the intermediate token of a login that needs a second step."""
-    if answer.status != 401:
-        return None
+def _text(answer: Answer, operation: Operation[dict[str, Any]], key: str) -> Secret | None:
+    """Return a token out of an answer, if it has one that can be sent."""
     try:
-        token = decode(answer, operation).get("login_2fa_token")
-    except DecodeError:
+        found = decode(answer, operation).get(key)
+        token = Secret(found if isinstance(found, str) else "")
+        check_token(token, key)
+    except (DecodeError, ConfigurationError):
         return None
-    return Secret(token) if isinstance(token, str) and token else None
+    return token
 
 
 def _grant(answer: Answer, operation: Operation[dict[str, Any]], key: str, name: str) -> Grant:
     if answer.status >= 300:
         raise _refusal(error_of(answer, operation), name)
-    token = decode(answer, operation).get(key)
-    if not isinstance(token, str) or not token:
+    token = _text(answer, operation, key)
+    if token is None:
         raise DecodeError(
             f"the login's answer has no {key}", path=f"$.{key}", expected="a token", operation=operation.id
         )
-    return Grant(secret=Secret(token), server_now=parse_date(answer.headers.get("date")))
+    return Grant(secret=token, server_now=parse_date(answer.headers.get("date")))
 
 
 def is_lockout(answer: Answer) -> bool:
@@ -111,13 +123,14 @@ def is_lockout(answer: Answer) -> bool:
 
     Source: https://github.com/docker/hub-feedback/issues/2201
     """
-    return answer.status == 429 and any(word in answer.content[:4096].decode("utf-8", "replace") for word in _LOCKED)
+    return answer.status == 429 and _LOCKED.search(answer.content[:4096].decode("utf-8", "replace")) is not None
 
 
 def _refusal(error: StatusError, name: str) -> StatusError | AuthenticationError:
+    """Turn an error into a word on the credentials; leave it if it is the server's failure, or a firewall's (D10)."""
     if not isinstance(error, BadRequest | Unauthorized | Forbidden | RateLimited):
-        return error  # a failure of the server or of the way there (D10), not a word on the credentials
-    locked = any(word in error.message.lower() for word in _LOCKED)
+        return error
+    locked = _LOCKED.search(error.message) is not None
     if isinstance(error, RateLimited) and not locked:
         return error
     kind = AccountLocked if locked else AuthenticationError

@@ -5,7 +5,8 @@ that a walk can be resumed from its cursor in another process.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import Generic, TypeAlias, TypeVar, cast
+from typing import Generic, TypeAlias, TypeVar
+from zlib import crc32
 
 import msgspec
 from attrs import define, evolve, field, frozen
@@ -57,6 +58,7 @@ class Paginator(Generic[T]):
     _at: _Cursor = field(init=False)
     _page: Page[T] | None = field(default=None, init=False, repr=False)
     _start: State = field(factory=dict[str, "str | int | bool"])
+    _links: set[int] = field(factory=set[int], init=False, repr=False)  # hashes: a walk may be long
 
     def __attrs_post_init__(self) -> None:
         self._at = _Cursor(self._walk, dict(self._start))
@@ -99,12 +101,23 @@ class Paginator(Generic[T]):
                 return item
             self._turn(page)
 
-    async def pages(self) -> AsyncIterator[Sequence[T]]:
-        """Yield what is left, a page at a time; a page may be empty."""
-        while (page := await self._current()) is not None:
-            items = page.items[self._at.skip :]
-            self._turn(page)
-            yield items
+    def pages(self) -> AsyncIterator[Sequence[T]]:
+        """Iterate over what is left, a page at a time; a page may be empty.
+
+        Example:
+            >>> async def sizes(hub):
+            ...     return [len(page) async for page in hub.access_tokens.list().pages()]
+        """
+        return _Pages(self)
+
+    async def next_page(self) -> Sequence[T] | None:
+        """Return what is left of this page, or the next one; None past the last."""
+        page = await self._current()
+        if page is None:
+            return None
+        items = page.items[self._at.skip :]
+        self._turn(page)
+        return items
 
     async def first(self) -> T | None:
         """Return the next item, or None where there is none."""
@@ -131,11 +144,21 @@ class Paginator(Generic[T]):
             return None
         if self._page is None:
             try:
-                self._page = await self._fetch(self._at.state)
+                page = await self._fetch(self._at.state)
+                self._refuse_circles(page)
             except HubError as error:
-                error.cursor = self.cursor
+                error.operation, error.cursor = error.operation or self._walk, self.cursor
                 raise
+            self._page = page
         return self._page
+
+    def _refuse_circles(self, page: Page[T]) -> None:
+        """Fail on a link that led to a page of this walk already: it would never end (D15)."""
+        here, link = self._at.state.get("link"), page.after.get("link") if page.after else None
+        if here is not None:
+            self._links.add(hash(here))
+        if link is not None and hash(link) in self._links:
+            raise UnsafeLinkError(f"the server's link {str(link)[:200]!r} leads back: the walk would never end")
 
     def _turn(self, page: Page[T]) -> None:
         self._page = None
@@ -145,7 +168,35 @@ class Paginator(Generic[T]):
             self._at = evolve(self._at, skip=0, state=dict(page.after))
 
 
+@frozen
+class _Pages(AsyncIterator[Sequence[T]]):
+    """The pages of a walk. No generator: one that is left half-way would have to be closed."""
+
+    walk: Paginator[T]
+
+    async def __anext__(self) -> Sequence[T]:
+        page = await self.walk.next_page()
+        if page is None:
+            raise StopAsyncIteration
+        return page
+
+
+def _count(state: State, key: str, least: int, default: int) -> int:
+    """Return a number of a state, which may have come from a cursor that somebody else wrote.
+
+    Raises:
+        ConfigurationError: it is none, or too small.
+    """
+    value = state.get(key, default)
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ConfigurationError("this is no cursor: take it from Paginator.cursor")
+    return value
+
+
 # --- the styles
+
+_MOST = 100
+"""Items on a page at most, whatever is asked for (D14)."""
 
 
 @frozen
@@ -165,12 +216,14 @@ def by_link(
     call: Callable[[Client], Awaitable[R]],
     items: Callable[[R], Sequence[T] | None],
     following: Callable[[R], str | None],
+    page_size: int = 0,
 ) -> Fetch[T]:
     """Return the style of `{count, next, previous, results}`: follow `next` as long as there is one.
 
-    After a short page a `next` that leads to a 404 is the end (D16); a link that comes again is an error, for the walk
-    would never end. `count` decides nothing.
+    After a short page a `next` that leads to a 404 is the end (D16). Short is a page smaller than was asked for, which
+    is no more than 100 (D14), or than another page was. `count` decides nothing.
     """
+    full = min(page_size, _MOST)
 
     async def fetch(state: State) -> Page[T]:
         link = state.get("link")
@@ -185,9 +238,7 @@ def by_link(
         if not after:
             return Page(found, None)
         after = path_and_query(after, base_url)
-        if after == link:
-            raise UnsafeLinkError(f"the server's link {after!r} leads to its own page: the walk would never end")
-        largest = max(len(found), cast("int", state.get("largest", 0)))
+        largest = max(len(found), full, _count(state, "largest", 0, 0))
         return Page(found, {"link": after, "largest": largest, "short": len(found) < largest})
 
     return fetch
@@ -196,21 +247,26 @@ def by_link(
 def by_number(call: Callable[[int], Awaitable[Sequence[T] | None]], page_size: int) -> Fetch[T]:
     """Return the style of bare pages, numbered from 1, without count or link (D22): an empty or short page ends it.
 
-    Short is a page smaller than another page was, or than was asked for if that many ever came: a server may ignore
-    what was asked for (D14).
+    Short is a page smaller than another page was: a server may ignore what was asked for (D14). One that gives more
+    than that may ignore the page's number too, and gives the same page again: that ends it as well.
     """
 
     async def fetch(state: State) -> Page[T]:
-        number = cast("int", state.get("page", 1))
+        number = _count(state, "page", 1, 1)
         try:
             found = await call(number) or ()
         except NotFound:
             if number > 1:
                 return Page((), None)
             raise
-        largest = max(len(found), cast("int", state.get("largest", 0)))
-        last = not found or (len(found) < largest and number > 1) or len(found) > page_size
-        return Page(found, None if last else {"page": number + 1, "largest": largest})
+        after: dict[str, str | int | bool] = {"page": number + 1}
+        if len(found) > page_size:
+            after["same"] = crc32(repr((found[0], found[-1])).encode(errors="replace"))
+            if after["same"] == state.get("same"):
+                return Page((), None)
+        largest = max(len(found), _count(state, "largest", 0, 0))
+        last = not found or (len(found) < largest and number > 1)
+        return Page(found, None if last else {**after, "largest": largest})
 
     return fetch
 
@@ -219,7 +275,7 @@ def by_index(call: Callable[[int], Awaitable[tuple[Sequence[T] | None, int | Non
     """Return SCIM's style: `startIndex` counts from 1, and `totalResults` says how far (RFC 7644, 3.4.2.4)."""
 
     async def fetch(state: State) -> Page[T]:
-        start = cast("int", state.get("start", 1))
+        start = _count(state, "start", 1, 1)
         found, total = await call(start)
         following = start + len(found or ())
         done = not found or (total is not None and following > total)

@@ -2,21 +2,33 @@
 
 import logging
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import anyio
-import anyio.lowlevel
 from attrs import define, evolve, field, frozen
 
 from hubapi._core.clock import Clock
-from hubapi._core.codec import build_request, decode, error_of, is_readable
-from hubapi._core.gate import Gate
+from hubapi._core.codec import build_request, decode, is_garbled
+from hubapi._core.gate import Gate, Passage
+from hubapi._core.hooks import AttemptEvent, Hooks, PauseEvent, RetryEvent, TokenEvent, log_answer
+from hubapi._core.life import Life
+from hubapi._core.lifetimes import Token
 from hubapi._core.login import is_lockout
 from hubapi._core.operation import Auth, Operation
-from hubapi._core.retry import RetryPolicy, backoff, classify, parse_date, parse_retry_after, retry_at
-from hubapi._core.tokens import Bearer, Token
+from hubapi._core.refusal import error_of
+from hubapi._core.retry import RetryBudget, RetryPolicy, backoff, classify, parse_date, parse_retry_after, retry_at
+from hubapi._core.tokens import LOGIN_S, Bearer
 from hubapi._core.transport import Answer, Request, Transport
-from hubapi.errors import ConfigurationError, DeadlineExceeded, HubError, NotSentError, RateLimited, TransportError
+from hubapi.errors import (
+    ConfigurationError,
+    DeadlineExceeded,
+    DecodeError,
+    HubError,
+    NotSentError,
+    RateLimited,
+    StatusError,
+    TransportError,
+)
 
 T = TypeVar("T")
 
@@ -58,23 +70,13 @@ class Line:
     gate: Gate
     bearers: Mapping[Auth, Bearer] = field(repr=False)
     clock: Clock
+    hooks: Hooks = field(factory=Hooks)
     counters: Counters = field(factory=Counters)
-    closed: bool = False
-    _loop: object = None
+    budget: RetryBudget = field(factory=RetryBudget)
+    life: Life = field(init=False)
 
-    def check_open(self) -> None:
-        """Refuse a call on a closed hub, or from another event loop than the first.
-
-        Raises:
-            ConfigurationError: it says which of the two.
-        """
-        if self.closed:
-            raise ConfigurationError("this hub is closed; open another")
-        loop = anyio.lowlevel.current_token()
-        if self._loop is None:
-            self._loop = loop
-        elif self._loop != loop:
-            raise ConfigurationError("this hub belongs to another event loop; open one in each")
+    def __attrs_post_init__(self) -> None:
+        self.life = Life(self.clock)
 
 
 @define(eq=False)
@@ -95,58 +97,94 @@ class Pipeline:
         Raises:
             HubError: of the kind that fits.
         """
-        answer, attempts = await self.deliver(operation, self.line.bearers.get(operation.auth), self.line.gate)
+        call = _Call(self, operation, self.line.bearers.get(operation.auth), self.line.gate, reads=True)
         try:
+            answer = await self.deliver(call)
             if answer.status >= 300:
                 raise error_of(answer, operation)
-            return decode(answer, operation)
+            if call.unreadable is not None:
+                raise call.unreadable
+            return cast("T", call.result)
         except HubError as error:
-            error.attempts = attempts
+            error.operation = error.operation or operation.id
+            error.attempts = error.attempts or call.attempts
             raise
 
     async def exchange(self, operation: Operation[Any]) -> Answer:
         """Send an operation without bearer or gate and return whatever answer comes: a login's way."""
-        self.line.counters.logins += 1
-        options = evolve(self.options, deadline_s=60.0)
-        answer, _ = await self.with_options(options).deliver(operation, None, None)
+        line = self.line
+        line.counters.logins += 1
+        options = evolve(self.options, deadline_s=LOGIN_S)
+        call, began = _Call(self.with_options(options), operation, None, None), line.clock.monotonic()
+        status: int | None = None
+        try:
+            answer = await call.pipeline.deliver(call)
+            status = answer.status
+        finally:
+            seconds = line.clock.monotonic() - began
+            line.hooks.tell(TokenEvent(operation=operation.id, attempt=call.attempts, status=status, seconds=seconds))
         return answer
 
-    async def deliver(self, operation: Operation[Any], bearer: Bearer | None, gate: Gate | None) -> tuple[Answer, int]:
-        """Return the answer that ends a call, a success or not, and how often it was sent."""
-        self.line.check_open()
-        if bearer is None and operation.auth not in {"none", "optional"}:
-            raise ConfigurationError(_no_bearer(operation.auth), operation=operation.id)
-        call = _Call(self, operation, bearer, gate)
+    async def deliver(self, call: "_Call") -> Answer:
+        """Return the answer that ends a call, a success or not."""
+        with self.line.life.call(call.operation.id):
+            try:
+                return await self._in_time(call)
+            finally:
+                self.line.budget.earn()
+
+    async def _in_time(self, call: "_Call") -> Answer:
+        if call.bearer is None and call.operation.auth not in {"none", "optional"}:
+            raise ConfigurationError(_no_bearer(call.operation.auth))
         seconds = self.options.deadline_s
         if seconds is None:
-            return await call.run(), call.attempts
+            return await call.run()
         call.ends = self.line.clock.monotonic() + seconds
         with self.line.clock.move_on_after(seconds):
-            return await call.run(), call.attempts
+            return await call.run()
         raise DeadlineExceeded(
-            f"no answer within the {seconds:g} s given to it", operation=operation.id, attempts=call.attempts
+            f"no answer within the {seconds:g} s given to it", operation=call.operation.id, attempts=call.attempts
         )
 
-    async def attempt(self, request: Request) -> Answer:
-        """Send once, within the width."""
+    async def attempt(self, request: Request, operation: str, number: int, passage: Passage | None = None) -> Answer:
+        """Send once, within the width and through the middleware."""
         if self._slots is None:
             self._slots = anyio.CapacityLimiter(self.options.concurrency)
+        line = self.line
         async with self._slots:
-            self.line.counters.requests += 1
-            return await self.line.transport.send(request)
+            line.counters.requests += 1
+            if passage is not None:
+                passage.sending()
+            began = line.clock.monotonic()
+            answer: Answer | None = None
+            try:
+                answer = await line.hooks.send(request, operation, number, line.transport.send)
+            finally:
+                status, seconds = None if answer is None else answer.status, line.clock.monotonic() - began
+                event = AttemptEvent(operation=operation, attempt=number, status=status, seconds=seconds)
+                line.hooks.tell(event)
+            log_answer(event, request, answer)
+            return answer
 
 
 @define(eq=False)
 class _Call:
-    """One call, from its first attempt to its last."""
+    """One call, from its first attempt to its last.
+
+    Where it `reads`, the answer is decoded as soon as it is there: half an answer is worth another attempt.
+    """
 
     pipeline: Pipeline
     operation: Operation[Any]
     bearer: Bearer | None
     gate: Gate | None
+    reads: bool = False
     ends: float = float("inf")
     attempts: int = 0
+    result: Any = field(default=None, repr=False)
+    unreadable: DecodeError | None = None
     _refreshed: bool = False
+    _maybe_done: bool = False  # an earlier attempt may have been processed
 
     async def run(self) -> Answer:
         """Return the answer that ends the call, a success or not."""
@@ -156,60 +194,82 @@ class _Call:
             self.attempts += 1
             try:
                 answer, token = await self._attempt(request)
+            except RateLimited as error:
+                if error.operation is None:  # by the gate, which has let nothing pass
+                    self.attempts -= 1
+                raise
             except TransportError as error:
-                error.operation, error.attempts = self.operation.id, self.attempts
-                if not (isinstance(error, NotSentError) or self.operation.idempotent):
+                if error.operation is not None:  # a login's, which has had its own attempts
                     raise
-                await self._back_off(error)
-                continue
-            readable = is_readable(answer, self.operation)
-            match classify(answer.status, idempotent=self.operation.idempotent, readable=readable):
-                case "rate limited" if not is_lockout(answer):
-                    await self._rate_limited(answer)
-                case "refresh" if token is not None and not self._refreshed and self._may_renew(token):
-                    self._refreshed = True
-                case "again" if self.attempts < self.pipeline.options.retry.max_attempts:
-                    await self._back_off(error_of(answer, self.operation) if answer.status >= 300 else None)
-                case _:
-                    return answer
+                failure: HubError = error
+            else:
+                match classify(answer.status, idempotent=self.operation.idempotent, readable=self._read(answer)):
+                    case "rate limited" if not is_lockout(answer):
+                        await self._rate_limited(answer)
+                        continue
+                    case "refresh" if token is not None and not self._refreshed and self._may_renew(token):
+                        self._refreshed = True
+                        continue
+                    case "again":
+                        failure = self.unreadable or error_of(answer, self.operation)
+                    case _:
+                        return self._gone_as_asked(answer)
+            await self._back_off(failure)
+
+    def _read(self, answer: Answer) -> bool:
+        """Decode a success; return False where it was no JSON, or half of it (D10)."""
+        self.unreadable = None
+        if answer.status >= 300 or not self.reads:
+            return True
+        try:
+            self.result = None if self.operation.method == "HEAD" else decode(answer, self.operation)
+        except DecodeError as error:
+            self.unreadable = error.with_traceback(None)
+            return not is_garbled(error)
+        return True
+
+    def _gone_as_asked(self, answer: Answer) -> Answer:
+        """Take a 404 for a success where an earlier attempt of the same DELETE may have done the work."""
+        if answer.status == 404 and self.operation.method == "DELETE" and self._maybe_done:
+            return Answer(status=204, headers=answer.headers, content=b"")
+        return answer
 
     def _may_renew(self, token: Token) -> bool:
         return self.bearer is not None and self.bearer.refused(token)
 
     async def _attempt(self, request: Request) -> tuple[Answer, Token | None]:
+        operation = self.operation.id
         if self.gate is None:
-            answer = await self.pipeline.attempt(request)
-            self._note(answer)
-            return answer, None
-        async with self.gate.permit() as passage:
+            return await self.pipeline.attempt(request, operation, self.attempts), None
+        patience_s = self.pipeline.options.retry.max_retry_after_s
+        async with self.gate.permit(patience_s=patience_s, ends=self.ends) as passage:
             token = await self.bearer.token() if self.bearer else None
-            answer = await self.pipeline.attempt(evolve(request, bearer=token.secret) if token else request)
+            with_bearer = evolve(request, bearer=token.secret) if token else request
+            answer = await self.pipeline.attempt(with_bearer, operation, self.attempts, passage)
             if answer.status != 401:  # whose budget is that of the address: the server saw no account
                 passage.answered(answer.headers, self._asked_to_wait(answer))
-        self._note(answer)
         return answer, token
 
     def _asked_to_wait(self, answer: Answer) -> float | None:
         """Return the seconds a 429 asks to wait; a second where it doesn't say, None for any other answer."""
         if answer.status != 429:
             return None
-        seconds = parse_retry_after(answer.headers, self.pipeline.line.clock.time())
+        now = self.gate.server_time() if self.gate else self.pipeline.line.clock.time()
+        seconds = parse_retry_after(answer.headers, now)
         return backoff(1, self.pipeline.options.retry) + 1.0 if seconds is None else seconds
-
-    def _note(self, answer: Answer) -> None:
-        _log.debug("%s: attempt %d: %d", self.operation.id, self.attempts, answer.status)
 
     async def _rate_limited(self, answer: Answer) -> None:
         """Wait as long as the server asks, or say at once that it is too long. It is not an attempt of this call."""
         line, policy = self.pipeline.line, self.pipeline.options.retry
         line.counters.rate_limited += 1
-        self.attempts -= 1
         seconds = self._asked_to_wait(answer) or 0.0
         if seconds > policy.max_retry_after_s or line.clock.monotonic() + seconds > self.ends:
             raise self._too_long(answer, seconds)
         _log.info("%s: rate limited; the server asks to wait %.1f s", self.operation.id, seconds)
+        line.hooks.tell(PauseEvent(operation=self.operation.id, attempt=self.attempts, status=429, seconds=seconds))
+        self.attempts -= 1
         if self.gate is None:
-            await line.clock.sleep(seconds)
+            await line.clock.sleep(max(1.0, seconds))  # the time it names may be past
 
     def _too_long(self, answer: Answer, seconds: float) -> HubError:
         error = error_of(answer, self.operation)
@@ -224,15 +284,27 @@ class _Call:
         error.attempts = self.attempts
         return error
 
-    async def _back_off(self, error: HubError | None) -> None:
-        """Wait before sending again, or raise what failed where there is no time or no attempt left."""
+    async def _back_off(self, failure: HubError) -> None:
+        """Wait before sending again, or raise what failed where it may not be repeated, or no time or attempt is left.
+
+        What was not sent may always be repeated, anything else only where twice is no more than once.
+        """
         line, policy = self.pipeline.line, self.pipeline.options.retry
         seconds = backoff(self.attempts, policy)
-        if error and (self.attempts >= policy.max_attempts or line.clock.monotonic() + seconds > self.ends):
-            error.attempts = self.attempts
-            raise error
+        sent = not isinstance(failure, NotSentError)
+        if (
+            (sent and not self.operation.idempotent)
+            or self.attempts >= policy.max_attempts
+            or line.clock.monotonic() + seconds > self.ends
+            or not line.budget.spend()
+        ):
+            failure.operation, failure.attempts = self.operation.id, self.attempts
+            raise failure
+        self._maybe_done = self._maybe_done or sent
         line.counters.retries += 1
-        _log.info("%s: attempt %d failed (%s); again in %.1f s", self.operation.id, self.attempts, error, seconds)
+        _log.info("%s: attempt %d failed (%s); again in %.1f s", self.operation.id, self.attempts, failure, seconds)
+        status = failure.status if isinstance(failure, StatusError) else None
+        line.hooks.tell(RetryEvent(operation=self.operation.id, attempt=self.attempts, status=status, seconds=seconds))
         await line.clock.sleep(seconds)
 
 

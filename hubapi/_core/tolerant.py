@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, cast, get_origin
+from typing import Any, cast, get_args, get_origin
 
 import attrs
 import msgspec
@@ -31,6 +31,8 @@ def structure(raw: object, result: Any) -> tuple[Any, tuple[str, str] | None]:
     except BaseValidationError as error:
         message, _, path = transform_error(error, path="$", format_exception=_expectation)[0].rpartition(" @ ")
         return None, (path, message)
+    except RecursionError:
+        return None, ("$", "less depth")
     except (ValueError, TypeError) as error:
         return None, ("$", _expectation(error, None))
 
@@ -113,10 +115,12 @@ def _str(value: object, _: Any) -> str:
 
 
 def _bytes(value: object, _: Any) -> bytes:
-    try:
-        return base64.b64decode(value, validate=True) if isinstance(value, str) else b""
-    except binascii.Error:
-        raise ValueError(f"base64, found {_shown(value)}") from None
+    if isinstance(value, str):
+        try:
+            return base64.b64decode(value, validate=True)
+        except (binascii.Error, ValueError):
+            pass
+    raise ValueError(f"base64, found {_shown(value)}")
 
 
 def _shown(value: object) -> str:
@@ -146,11 +150,12 @@ def _converter() -> Converter:
         attrs.resolve_types(cls)
         renamed: Any = {f.name: override(rename=f.metadata.get(WIRE, f.name)) for f in attrs.fields(cls)}
         inner = make_dict_structure_fn(cls, converter, **renamed)
+        keys = {f.metadata.get(WIRE, f.name): _holds_model(f.type) for f in attrs.fields(cls)}
 
         def hook(value: object, kind: Any) -> Any:
             if not isinstance(value, Mapping):
                 raise ValueError(f"an object, found {_shown(value)}")  # noqa: TRY004 - cattrs gathers ValueErrors
-            return inner(cast("Mapping[str, Any]", value), kind)
+            return inner(_repaired(cast("Mapping[str, Any]", value), keys), kind)
 
         return hook
 
@@ -165,6 +170,31 @@ def _converter() -> Converter:
     converter.register_structure_hook_factory(attrs.has, models)
     converter.register_structure_hook_factory(_is_list, lists)
     return converter
+
+
+def _repaired(value: Mapping[str, Any], keys: Mapping[str, bool]) -> Mapping[str, Any]:
+    """Return an object whose keys are spelled as described, with one object where one is due (D33).
+
+    SCIM's own standard says `Resources` where the description says `resources`, and has a list of authentication
+    schemes where the description has one: the first is taken.
+    """
+    changes: dict[str, Any] = {}
+    spellings: dict[str, str] | None = None
+    for key, holds_model in keys.items():
+        if key not in value:
+            if spellings is None:
+                spellings = {spelling.lower(): spelling for spelling in value}
+            if key.lower() in spellings:
+                changes[key] = value[spellings[key.lower()]]
+        found = changes.get(key, value.get(key))
+        if holds_model and isinstance(found, list):
+            changes[key] = next(iter(found), None)
+    return {**value, **changes} if changes else value
+
+
+def _holds_model(kind: Any) -> bool:
+    """Say whether a field holds one model, or none."""
+    return get_origin(kind) not in {list, dict} and any(attrs.has(part) for part in (kind, *get_args(kind)))
 
 
 def _several(value: Any) -> Iterable[Any]:

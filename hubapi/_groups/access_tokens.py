@@ -54,7 +54,9 @@ class AccessTokens:
         async def call(client: Client) -> GetAccessTokensResponse:
             return await endpoints.list(client, page_size=page_size)
 
-        fetch = by_link(self._client, self._base_url, call, lambda page: page.results, lambda page: page.next)
+        fetch = by_link(
+            self._client, self._base_url, call, lambda page: page.results, lambda page: page.next, page_size
+        )
         return Paginator("access_tokens.list", fetch)
 
     async def get(self, uuid: str) -> AccessToken:

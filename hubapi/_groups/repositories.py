@@ -35,7 +35,9 @@ class Repositories:
         async def call(client: Client) -> PaginatedTags:
             return await endpoints.list_tags(client, namespace, repository, page_size=page_size)
 
-        fetch = by_link(self._client, self._base_url, call, lambda page: page.results, lambda page: page.next)
+        fetch = by_link(
+            self._client, self._base_url, call, lambda page: page.results, lambda page: page.next, page_size
+        )
         return Paginator("repositories.list_tags", fetch)
 
     async def has_tags(self, namespace: str, repository: str) -> bool:

@@ -13,11 +13,15 @@ __all__ = ["login_operations"]
 
 
 def login_operations(accounts: Accounts) -> list[Operation]:
-    """Return the two ways in: for users, and for users and organisations alike."""
+    """Return the two ways in, for users (with a second step) and for users and organisations alike."""
 
     def login(call: Call) -> Response:
         username, password = _fields(call.body, "username", "password")
         return json_answer({"token": accounts.sign_in(username, password, call.now, orgs=False)})
+
+    def two_factor_login(call: Call) -> Response:
+        half_in, code = _fields(call.body, "login_2fa_token", "code")
+        return json_answer({"token": accounts.sign_in_with_code(half_in, code, call.now)})
 
     def exchange_token(call: Call) -> Response:
         # Organisation tokens only work here: docker/hub-feedback#2445.
@@ -26,6 +30,7 @@ def login_operations(accounts: Accounts) -> list[Operation]:
 
     return [
         Operation("login", "POST", "/v2/users/login", login, bearer="ignored"),
+        Operation("two_factor_login", "POST", "/v2/users/2fa-login", two_factor_login, bearer="ignored"),
         Operation("exchange_token", "POST", "/v2/auth/token", exchange_token, bearer="ignored"),
     ]
 

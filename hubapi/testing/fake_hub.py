@@ -121,15 +121,35 @@ class FakeHub:
     def __repr__(self) -> str:
         return f"<FakeHub seed={self._seed}>"
 
-    def add_user(self, name: str, *, password: str | None = None, tokens: Iterable[str] = ()) -> None:
+    def add_user(
+        self,
+        name: str,
+        *,
+        password: str | None = None,
+        tokens: Iterable[str] = (),
+        totp_secret: str | None = None,
+    ) -> None:
         """Add a user, who signs in with *password* or with any of the personal access *tokens*.
 
+        Args:
+            name: The Docker ID.
+            password: The password, if there is one.
+            tokens: Personal access tokens.
+            totp_secret: The key of the authenticator app, in base32, of a user who has two-factor authentication:
+                the login then asks whoever gives the password for a code. It takes the present one, and the ones
+                before and after; a wrong one is a failed login. Tokens need no code.
+
         Raises:
-            ValueError: The name is taken.
+            ValueError: The name is taken, *totp_secret* is no base32 or is too short, or it comes without a
+                *password*.
         """
         secrets = [*tokens] if password is None else [password, *tokens]
         with self._lock:
+            if totp_secret is not None and password is None:
+                raise ValueError("a second factor goes with a password: give one")
             self._accounts.add(name, secrets)
+            if totp_secret is not None and password is not None:
+                self._accounts.add_second_factor(name, password, totp_secret)
 
     def add_org(
         self,

@@ -1,0 +1,242 @@
+"""What a caller may see of each request, and what is logged: never a bearer, a body or an unknown argument.
+
+`Settings(middleware=...)` wraps every attempt, logins included; `Settings(on_event=...)` hears what happened.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeAlias
+from urllib.parse import parse_qsl, urlsplit
+
+from attrs import define, evolve, field, frozen
+
+from hubapi._core.transport import Answer, Request
+from hubapi.errors import ConfigurationError
+
+_log = logging.getLogger("hubapi")
+
+_SHOWN_HEADERS = (
+    "content-type",
+    "content-length",
+    "date",
+    "retry-after",
+    "x-retry-after",
+    "x-ratelimit-limit",
+    "x-ratelimit-remaining",
+    "x-ratelimit-reset",
+    "x-request-id",
+    "cf-ray",
+)
+_SHOWN_ARGUMENTS = {
+    *("page", "page_size", "from", "to", "action", "name", "actor", "ordering"),
+    *("startIndex", "count", "attributes", "sortBy", "sortOrder"),
+}
+
+
+# --- events
+
+
+@frozen(kw_only=True)
+class AttemptEvent:
+    """A request was answered, or came to nothing.
+
+    Attributes:
+        operation: Such as `audit_logs.list`.
+        attempt: Which attempt of its call it was, from 1.
+        status: The answer's status; None where none came.
+        seconds: How long it took.
+    """
+
+    operation: str
+    attempt: int
+    status: int | None
+    seconds: float
+
+
+@frozen(kw_only=True)
+class RetryEvent:
+    """An attempt failed, and another will follow.
+
+    Attributes:
+        operation: Such as `audit_logs.list`.
+        attempt: Which attempt failed, from 1.
+        status: The answer's status; None where none came.
+        seconds: The wait before the next.
+    """
+
+    operation: str
+    attempt: int
+    status: int | None
+    seconds: float
+
+
+@frozen(kw_only=True)
+class PauseEvent:
+    """The server asked to wait (429).
+
+    Attributes:
+        operation: Which operation was told so.
+        attempt: Which attempt it will have been once it is sent again.
+        status: 429.
+        seconds: The wait that the server asked for.
+    """
+
+    operation: str
+    attempt: int
+    status: int | None
+    seconds: float
+
+
+@frozen(kw_only=True)
+class TokenEvent:
+    """A login, or a step of one, was answered, or came to nothing.
+
+    Attributes:
+        operation: Such as `authentication.login`.
+        attempt: How many attempts it took.
+        status: The answer's status; None where none came.
+        seconds: How long it took, waits and all.
+    """
+
+    operation: str
+    attempt: int
+    status: int | None
+    seconds: float
+
+
+Event: TypeAlias = AttemptEvent | RetryEvent | PauseEvent | TokenEvent
+
+
+# --- middleware
+
+
+@frozen(kw_only=True)
+class AttemptRequest:
+    """What middleware sees of a request: everything but the bearer and the body.
+
+    Attributes:
+        operation: Such as `audit_logs.list`.
+        attempt: Which attempt of its call it is, from 1.
+        method: Such as `GET`.
+        url: Where it goes.
+        headers: What goes with it, names in lower case.
+    """
+
+    operation: str
+    attempt: int
+    method: str
+    url: str
+    headers: Mapping[str, str]
+
+    def with_headers(self, headers: Mapping[str, str]) -> "AttemptRequest":
+        """Return the same request with more headers, or with others of the same names.
+
+        Args:
+            headers: Names and values, in ASCII.
+        """
+        return evolve(self, headers={**self.headers, **{name.lower(): value for name, value in headers.items()}})
+
+
+@frozen(kw_only=True)
+class AttemptAnswer:
+    """What middleware sees of an answer: everything but the body and the cookies.
+
+    Attributes:
+        status: The HTTP status.
+        headers: The headers, names in lower case.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+
+
+CallNext: TypeAlias = Callable[[AttemptRequest], Awaitable[AttemptAnswer]]
+Middleware: TypeAlias = Callable[[AttemptRequest, CallNext], Awaitable[AttemptAnswer]]
+"""Called for every attempt. It may change the headers, measure, or raise; what it raises reaches the caller."""
+
+
+@define(eq=False)
+class Hooks:
+    """The hooks of a hub and its clones.
+
+    Args:
+        middleware: Wraps every attempt.
+        on_event: Hears every event. What it raises is logged, once, and stops nothing.
+    """
+
+    middleware: Middleware | None = None
+    on_event: Callable[[Event], object] | None = None
+    _complained: bool = field(default=False, init=False)
+
+    def tell(self, event: Event) -> None:
+        """Report an event to whoever wants to hear of it."""
+        if self.on_event is None:
+            return
+        try:
+            self.on_event(event)
+        except Exception:  # noqa: BLE001 - whatever it is, the call is worth more
+            if not self._complained:
+                self._complained = True
+                _log.exception("on_event failed; this is said once, and calls go on")
+
+    async def send(
+        self, request: Request, operation: str, attempt: int, transport: Callable[[Request], Awaitable[Answer]]
+    ) -> Answer:
+        """Send a request through the middleware.
+
+        Raises:
+            ConfigurationError: the middleware returned without having sent it.
+        """
+        if self.middleware is None:
+            return await transport(request)
+        answers: list[Answer] = []
+
+        async def call_next(seen: AttemptRequest) -> AttemptAnswer:
+            # Only the headers: nothing sends a bearer elsewhere.
+            answer = await transport(evolve(request, headers=dict(seen.headers)))
+            answers.append(answer)
+            return AttemptAnswer(status=answer.status, headers=dict(answer.headers))
+
+        shown = AttemptRequest(
+            operation=operation,
+            attempt=attempt,
+            method=request.method,
+            url=request.url,
+            headers=dict(request.headers),
+        )
+        await self.middleware(shown, call_next)
+        if not answers:
+            raise ConfigurationError("the middleware returned without awaiting call_next(request)")
+        return answers[-1]
+
+
+# --- logging
+
+
+def log_answer(event: AttemptEvent, request: Request, answer: Answer) -> None:
+    """Log an answer for whoever debugs: method, path, the known arguments and headers, the status."""
+    if _log.isEnabledFor(logging.DEBUG):
+        headers = ", ".join(f"{name}: {answer.headers[name]}" for name in _SHOWN_HEADERS if name in answer.headers)
+        _log.debug(
+            "%s: attempt %d: %s %s: %d in %.3f s (%s)",
+            event.operation,
+            event.attempt,
+            request.method,
+            shown_target(request.url),
+            answer.status,
+            event.seconds,
+            headers,
+        )
+
+
+def shown_target(url: str) -> str:
+    """Return a URL's path and query; of arguments that are not known to be harmless only the names.
+
+    Example:
+        >>> shown_target("https://hub.docker.com/v2/x?page=2&key=hunter2")
+        '/v2/x?page=2&key=***'
+    """
+    parts = urlsplit(url)
+    arguments = parse_qsl(parts.query, keep_blank_values=True)
+    shown = "&".join(f"{name}={value if name in _SHOWN_ARGUMENTS else '***'}" for name, value in arguments)
+    return f"{parts.path}?{shown}" if shown else parts.path

@@ -1,0 +1,142 @@
+"""A hub's life: new, open, closing, closed.
+
+- It opens with its first call, in the event loop of that call, and stays there: a hub made outside any loop is fine.
+- While it closes, calls under way are ended, with an error that says so, and new ones are refused.
+- Closing twice, or at the same time, is closing once.
+- Each `async with` counts: the last to leave closes.
+"""
+
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
+from typing import Literal, TypeAlias
+
+import anyio
+import anyio.lowlevel
+from attrs import define, field
+
+from hubapi._core.clock import Clock
+from hubapi.errors import ConfigurationError, NoAnswerError
+
+State: TypeAlias = Literal["new", "open", "closing", "closed"]
+
+_PATIENCE_S = 5.0  # for calls that were told to end, before the connections are closed under them
+
+
+@define(eq=False)
+class Life:
+    """The life that a hub and its clones share.
+
+    Args:
+        clock: Where time comes from.
+    """
+
+    clock: Clock = field(repr=False)
+    state: State = field(default="new", init=False)
+    _loop: object = field(default=None, init=False, repr=False)
+    _entered: int = field(default=0, init=False)
+    _calls: set[anyio.CancelScope] = field(factory=set[anyio.CancelScope], init=False, repr=False)
+    _still: anyio.Event | None = field(default=None, init=False, repr=False)
+    _closed: anyio.Event | None = field(default=None, init=False, repr=False)
+
+    def check(self) -> None:
+        """Open, if new; refuse a call on a closed hub, or from another event loop than the first.
+
+        Raises:
+            ConfigurationError: it says which of the two.
+        """
+        if self.state == "closed":
+            raise ConfigurationError("this hub is closed; open another")
+        self._check_loop()
+        if self.state == "closing":
+            raise ConfigurationError("this hub is closing; open another")
+        self.state = "open"
+
+    def _check_loop(self) -> None:
+        loop: object = anyio.lowlevel.current_token()
+        if self._loop is None:
+            self._loop = loop
+        elif self._loop != loop:
+            raise ConfigurationError("this hub belongs to another event loop; open one in each")
+
+    @contextmanager
+    def call(self, name: str) -> Generator[None]:
+        """Take part, from the first attempt of a call to its last, unless the hub closes meanwhile.
+
+        Args:
+            name: The operation's, for the error.
+
+        Raises:
+            ConfigurationError: the hub is closed, or belongs to another event loop.
+            NoAnswerError: the hub was closed before the call was done.
+        """
+        self.check()
+        with anyio.CancelScope() as scope:
+            self._calls.add(scope)
+            try:
+                yield
+            finally:
+                self._calls.discard(scope)
+                if self._still is not None and not self._calls:
+                    self._still.set()
+        if scope.cancelled_caught:
+            raise NoAnswerError("the hub was closed while this call was under way", operation=name)
+
+    def enter(self) -> None:
+        """Count an `async with`.
+
+        Raises:
+            ConfigurationError: the hub is closed, or belongs to another event loop.
+        """
+        self.check()
+        self._entered += 1
+
+    def leave(self) -> bool:
+        """Count the end of an `async with`; return whether it was the last."""
+        self._entered -= 1
+        return self._entered <= 0
+
+    async def close(self, disconnect: Callable[[], Awaitable[None]]) -> None:
+        """End what is under way, then let go of the connections. It is done even if the caller is cancelled.
+
+        Args:
+            disconnect: Closes the connections.
+
+        Raises:
+            ConfigurationError: the hub belongs to another event loop.
+        """
+        if self.state == "closed":
+            return
+        self._check_loop()
+        if self._closed is not None:
+            await self._closed.wait()
+            return
+        self.state, self._closed = "closing", anyio.Event()
+        # A task of its own, because a shield around the caller would not hold off `asyncio.Task.cancel`.
+        problems: list[Exception] = []
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._shut, disconnect, self._closed, problems)
+        if problems:
+            raise problems[0]
+
+    async def _shut(
+        self, disconnect: Callable[[], Awaitable[None]], closed: anyio.Event, problems: list[Exception]
+    ) -> None:
+        try:
+            with anyio.CancelScope(shield=True):
+                await self._end_calls()
+                await disconnect()
+        except Exception as error:  # noqa: BLE001 - raised again where the caller is
+            problems.append(error)
+        finally:
+            self.state = "closed"
+            closed.set()
+
+    async def _end_calls(self) -> None:
+        if not self._calls:
+            return
+        self._still = anyio.Event()
+        for scope in list(self._calls):
+            scope.cancel()
+        # A call may be the one that closes, from within a `two_factor`: it would wait for itself.
+        with self.clock.move_on_after(_PATIENCE_S):
+            await self._still.wait()

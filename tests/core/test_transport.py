@@ -1,0 +1,402 @@
+"""One attempt over HTTP, most of it over real sockets on loopback."""
+
+import os
+import socket
+import ssl
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.abc
+import httpx
+import pytest
+
+from hubapi import AsyncHub, ConfigurationError, HubError, NoAnswerError, NotSentError, StaticToken
+from hubapi._core.codec import target
+from hubapi._core.operation import Operation
+from hubapi._core.secret import Secret
+from hubapi._core.transport import HttpxTransport, Request
+from hubapi.testing import FakeHub
+from tests.core.scripted import Canned, Script, hub_of, json
+
+pytestmark = pytest.mark.anyio
+
+Handler = Callable[[anyio.abc.SocketStream], Awaitable[None]]
+
+OK = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}"
+
+
+@asynccontextmanager
+async def serving(handler: Handler) -> AsyncIterator[str]:
+    """A TCP server that does with each connection what *handler* does."""
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=0)
+    port = listener.extra(anyio.abc.SocketAttribute.local_port)
+
+    async def handle(stream: anyio.abc.SocketStream) -> None:
+        async with stream:
+            try:
+                await handler(stream)
+            except (anyio.BrokenResourceError, anyio.EndOfStream):
+                pass  # the client has gone
+
+    async with listener, anyio.create_task_group() as tasks:
+        tasks.start_soon(listener.serve, handle)
+        yield f"http://127.0.0.1:{port}"
+        tasks.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def opened(read_s: float = 10.0, injected: httpx.AsyncBaseTransport | None = None) -> AsyncIterator[HttpxTransport]:
+    transport = HttpxTransport(connect_s=5.0, read_s=read_s, injected=injected)
+    try:
+        yield transport
+    finally:
+        await transport.aclose()
+
+
+def get(url: str, **more: Any) -> Request:
+    return Request(method="GET", url=url, **more)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+# --- what fails
+
+
+async def test_a_refused_connection_was_not_sent() -> None:
+    """Nobody listens: repeating is safe."""
+    async with opened() as transport:
+        with pytest.raises(NotSentError, match="nothing was sent"):
+            await transport.send(get(f"http://127.0.0.1:{free_port()}/"))
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "x" * 64 + ".invalid", "a..invalid"])
+async def test_a_name_that_does_not_resolve_was_not_sent(host: str) -> None:
+    """Not in DNS, or not fit for it."""
+    async with opened() as transport:
+        with pytest.raises((NotSentError, ConfigurationError)):
+            await transport.send(get(f"https://{host}/"))
+
+
+SPEECHES = {
+    "closed at once": b"",
+    "garbage": b"\x00\x01\x02 not HTTP at all\r\n\r\n",
+    "another protocol": b"SSH-2.0-OpenSSH_9.0\r\n",
+    "half a status line": b"HTTP/1.1 20",
+    "half the headers": b"HTTP/1.1 200 OK\r\ncontent-le",
+    "closed mid-body": b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{",
+    "closed mid-chunk": b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{}",
+    "a chunk of no size": b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n{}\r\n",
+    "a length of no number": b"HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n{}",
+    "two lengths": b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n{}",
+    "a header without colon": b"HTTP/1.1 200 OK\r\nnonsense\r\n\r\n{}",
+    "endless headers": b"HTTP/1.1 200 OK\r\nx: " + b"y" * 200_000,
+    "broken gzip": b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 2\r\n\r\n{}",
+    "a status of no number": b"HTTP/1.1 abc OK\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("speech", SPEECHES)
+async def test_a_server_that_does_not_finish_its_answer_gave_none(speech: str) -> None:
+    """The request went out; what it did is not known."""
+
+    async def handle(stream: anyio.abc.SocketStream) -> None:
+        await stream.receive()
+        if SPEECHES[speech]:
+            await stream.send(SPEECHES[speech])
+
+    async with serving(handle) as url, opened() as transport:
+        with pytest.raises(NoAnswerError, match="no whole answer came"):
+            await transport.send(get(f"{url}/"))
+
+
+async def test_a_server_that_says_nothing_gave_no_answer() -> None:
+    """After `read_s` seconds without a byte."""
+
+    async def handle(stream: anyio.abc.SocketStream) -> None:
+        await anyio.sleep_forever()
+
+    async with serving(handle) as url, opened(read_s=0.05) as transport:
+        with pytest.raises(NoAnswerError, match="ReadTimeout"):
+            await transport.send(get(f"{url}/"))
+
+
+async def test_plain_http_where_tls_is_due_was_not_sent() -> None:
+    """The handshake fails before any request goes out."""
+
+    async def handle(stream: anyio.abc.SocketStream) -> None:
+        await stream.receive()
+        await stream.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    async with serving(handle) as url, opened() as transport:
+        with pytest.raises(NotSentError):
+            await transport.send(get(url.replace("http:", "https:") + "/"))
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind"),
+    [
+        (httpx.ConnectError("x"), NotSentError),
+        (httpx.ConnectTimeout("x"), NotSentError),
+        (httpx.PoolTimeout("x"), NotSentError),
+        (httpx.ProxyError("x"), NotSentError),
+        (UnicodeError("label empty or too long"), NotSentError),
+        (httpx.ReadError("x"), NoAnswerError),
+        (httpx.WriteTimeout("x"), NoAnswerError),
+        (httpx.CloseError("x"), NoAnswerError),
+        (httpx.LocalProtocolError("x"), NoAnswerError),
+        (httpx.RemoteProtocolError("x"), NoAnswerError),
+        (httpx.DecodingError("x"), NoAnswerError),
+        (httpx.TooManyRedirects("x"), NoAnswerError),
+        (httpx.InvalidURL("x"), NoAnswerError),
+        (httpx.StreamClosed(), NoAnswerError),
+        (ssl.SSLError("bad record"), NoAnswerError),
+        (OSError("reset"), NoAnswerError),
+        (ValueError("x"), NoAnswerError),
+        (anyio.ClosedResourceError(), NoAnswerError),
+        (anyio.BrokenResourceError(), NoAnswerError),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else value.__name__,
+)
+async def test_no_exception_of_the_layers_below_escapes(raised: Exception, kind: type[HubError]) -> None:
+    """Each is one of the two; and no trace of it, whose frames hold the headers, is left."""
+    async with opened(injected=Script([raised])) as transport:
+        with pytest.raises(kind) as caught:
+            await transport.send(get("https://hub.docker.com/"))
+
+    assert (None, None) == (caught.value.__cause__, caught.value.__context__)
+
+
+async def test_a_bug_in_somebody_elses_transport_is_not_hidden() -> None:
+    """What is no failure of HTTP stays what it is."""
+    async with opened(injected=Script([KeyError("bug")])) as transport:
+        with pytest.raises(KeyError):
+            await transport.send(get("https://hub.docker.com/"))
+
+
+# --- what is never sent
+
+
+@pytest.mark.parametrize("secret", ["line\nbreak", "break at the end\n", "nul\0", "ümlaut", "half \ud800"])
+async def test_a_bearer_that_no_header_can_hold_is_refused_unseen(secret: str) -> None:
+    """A token read from a file with its line break; h11's own message would show it."""
+    script = Script([Canned(200)])
+    async with opened(injected=script) as transport:
+        with pytest.raises(ConfigurationError, match="the bearer has a character") as caught:
+            await transport.send(get("https://hub.docker.com/", bearer=Secret(secret)))
+
+    assert secret not in str(caught.value)
+    assert [] == script.requests
+
+
+@pytest.mark.parametrize(
+    "headers", [{"x": "a\r\nb: c"}, {"x": "ü"}, {"": "a"}, {"a b": "c"}, {"a:": "c"}, {"ü": "c"}, {"x": "\x00"}]
+)
+async def test_a_header_that_no_header_can_be_is_refused(headers: dict[str, str]) -> None:
+    """Middleware may have added it."""
+    async with opened(injected=Script([Canned(200)])) as transport:
+        with pytest.raises(ConfigurationError):
+            await transport.send(get("https://hub.docker.com/", headers=headers))
+
+
+@pytest.mark.parametrize(
+    "url", ["https://hub.docker.com/" + "x" * 70_000, "https://hub.docker.com:x/", "https://h/\x00"]
+)
+async def test_what_is_no_url_is_refused(url: str) -> None:
+    """Before anything is sent, and as an error of ours."""
+    async with opened(injected=Script([Canned(200)])) as transport:
+        with pytest.raises(ConfigurationError):
+            await transport.send(get(url))
+
+
+@pytest.mark.parametrize("method", ["", "GE T", "GET\r\n", "gét"])
+async def test_what_is_no_method_is_refused(method: str) -> None:
+    """The escape hatch takes any word, but only words."""
+    async with opened(injected=Script([Canned(200)])) as transport:
+        with pytest.raises(ConfigurationError):
+            await transport.send(Request(method=method, url="https://hub.docker.com/"))
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("python", "python"),
+        ("a/b", "a%2Fb"),
+        ("a b", "a%20b"),
+        ("100%", "100%25"),
+        ("%2e%2e", "%252e%252e"),
+        ("a?b#c", "a%3Fb%23c"),
+        ("ü", "%C3%BC"),
+        ("日本", "%E6%97%A5%E6%9C%AC"),
+        ("a\\b", "a%5Cb"),
+        ("a\r\nb", "a%0D%0Ab"),
+        ("\x00", "%00"),
+        ("...", "..."),
+        ("a..b", "a..b"),
+        ("@evil.example:80", "%40evil.example%3A80"),
+        ("urn:ietf:params", "urn%3Aietf%3Aparams"),
+        ("{name}", "%7Bname%7D"),
+        (5, "5"),
+    ],
+)
+async def test_path_values_are_encoded_one_by_one(value: str | int, expected: str) -> None:
+    """Nothing in a value can end the segment it stands in; and it arrives as it was meant."""
+    operation: Operation[bytes] = Operation(
+        id="x", method="GET", path="/v2/{name}/y", path_values={"name": value}, result=bytes
+    )
+    script = Script([Canned(200)])
+
+    async with opened(injected=script) as transport:
+        await transport.send(get("https://hub.docker.com" + target(operation)))
+
+    assert f"/v2/{expected}/y" == target(operation)
+    assert [f"GET /v2/{expected}/y"] == script.sent
+
+
+@pytest.mark.parametrize("value", ["", ".", "..", "a/../b", "../x", "x/..", "/..", "\ud800"])
+async def test_path_values_that_address_something_else_are_refused(value: str) -> None:
+    """Before anything is sent."""
+    operation: Operation[bytes] = Operation(
+        id="x", method="GET", path="/v2/{name}/y", path_values={"name": value}, result=bytes
+    )
+
+    with pytest.raises(ConfigurationError):
+        target(operation)
+
+
+# --- what is kept, and what is not
+
+
+async def test_cookies_are_never_kept() -> None:
+    """Neither sent back nor shown: they belong to one identity, and a hub's pool may serve several."""
+    script = Script([Canned(200, b"", {"set-cookie": "session=hunter2; Path=/"})])
+    async with opened(injected=script) as transport:
+        first = await transport.send(get("https://hub.docker.com/"))
+        await transport.send(get("https://hub.docker.com/"))
+
+    assert "set-cookie" not in first.headers
+    assert [None, None] == [request.headers.get("cookie") for request in script.requests]
+
+
+async def test_an_injected_transport_stays_open() -> None:
+    """It is the caller's."""
+    script = Script([json({"name": "x"})])
+    async with hub_of(script) as hub:
+        await hub.repositories.get_tag("library", "python", "x")
+
+    assert 0 == script.closed
+
+
+async def test_a_closed_transport_opens_no_new_pool() -> None:
+    """A call that waited to try again would leave it open for good."""
+    transport = HttpxTransport(connect_s=1, read_s=1, injected=Script([Canned(200)]))
+    await transport.aclose()
+
+    with pytest.raises(ConfigurationError, match="closed"):
+        await transport.send(get("https://hub.docker.com/"))
+
+
+async def test_the_ssl_context_is_built_once_and_off_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thirty milliseconds of reading certificates, shared by the hub and its clones, and by calls at the same time."""
+    threads: list[int] = []
+    build = httpx.create_ssl_context
+
+    def count(*args: Any, **options: Any) -> ssl.SSLContext:
+        threads.append(threading.get_ident())
+        return build(*args, **options)
+
+    monkeypatch.setattr(httpx, "create_ssl_context", count)
+    hub = AsyncHub(StaticToken("x"), base_url=f"https://127.0.0.1:{free_port()}").with_options(max_attempts=1)
+    clone = hub.with_options(concurrency=2)
+
+    async def call(some: AsyncHub) -> None:
+        with pytest.raises(NotSentError):
+            await some.repositories.has_tag("library", "python", "x")
+
+    async with hub, anyio.create_task_group() as tasks:
+        for some in (hub, clone, hub, clone):
+            tasks.start_soon(call, some)
+
+    assert 1 == len(threads)
+    assert threading.get_ident() != threads[0]
+
+
+async def test_no_certificates_are_read_for_plain_http(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests and proxies on loopback need none."""
+    monkeypatch.setattr(httpx, "create_ssl_context", lambda *_: pytest.fail("read certificates"))
+    async with opened() as transport:
+        with pytest.raises(NotSentError):
+            await transport.send(get(f"http://127.0.0.1:{free_port()}/"))
+
+
+# --- cancellation
+
+
+def open_sockets() -> int:
+    links = (Path("/proc/self/fd") / fd for fd in os.listdir("/proc/self/fd"))
+    return sum(link.is_symlink() and os.readlink(link).startswith("socket:") for link in links)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts the sockets in /proc")
+async def test_ten_thousand_cancelled_calls_do_not_starve_the_pool(anyio_backend: str) -> None:
+    """httpcore 1.0.9 leaks a pool's slots when calls are cancelled, if it counts them: ours must not."""
+    cancelled, at_once, ordinary = (10_000 if anyio_backend == "asyncio" else 2_000), 200, 50
+    arrived = 0
+    all_there = anyio.Event()
+    slow = True
+
+    async def handle(stream: anyio.abc.SocketStream) -> None:
+        nonlocal arrived
+        while True:
+            await stream.receive()
+            arrived += 1
+            if arrived % at_once == 0:
+                all_there.set()
+            if slow:
+                await stream.receive()  # nothing comes but the end
+            await stream.send(OK)
+
+    async with serving(handle) as url:
+        async with AsyncHub(StaticToken("x"), base_url=url).with_options(concurrency=at_once, max_attempts=1) as hub:
+            before = open_sockets()
+            transport = hub._pipeline.line.transport
+            for _ in range(cancelled // at_once):
+                all_there = anyio.Event()
+                async with anyio.create_task_group() as tasks:
+                    for _ in range(at_once):
+                        tasks.start_soon(transport.send, get(f"{url}/v2/x"))
+                    await all_there.wait()
+                    tasks.cancel_scope.cancel()
+            slow = False
+            for _ in range(ordinary):
+                await hub.raw.request("GET", "/v2/x")
+
+            assert cancelled + ordinary == arrived
+            # Our ends, the server's ends that have not seen theirs close, and the pool's keep-alive.
+            assert open_sockets() - before <= 2 * at_once
+
+
+async def test_a_cancelled_call_over_the_whole_client_leaves_room_for_others() -> None:
+    """Through gate and width, against the fake over real HTTP."""
+    fake = FakeHub(seed=7)
+    fake.add_repository("library", "python", tags=3)
+    async with fake.serve() as url, AsyncHub(base_url=url).with_options(concurrency=2) as hub:
+        for _ in range(20):
+            with anyio.CancelScope() as scope:
+                async with anyio.create_task_group() as tasks:
+                    for _ in range(4):
+                        tasks.start_soon(hub.repositories.has_tag, "library", "python", "latest")
+                    await anyio.lowlevel.checkpoint()
+                    await anyio.lowlevel.checkpoint()
+                    scope.cancel()
+        found = [await hub.repositories.has_tag("library", "python", "latest") for _ in range(5)]
+
+    assert [True] * 5 == found

@@ -1,0 +1,215 @@
+"""Every example of the description reads into its model, both ways, and is written as it was."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+import hubapi.models
+from hubapi._core.codec import _is_native, decode, encode
+from hubapi._core.operation import Operation
+from hubapi._core.tolerant import structure
+from hubapi._core.transport import Answer
+from scripts.generate import lower, patch
+from scripts.generate.ir import Alias, Api, Enum, List, Map, Model, Nullable, Prim, Ref, Type
+from scripts.generate.load import Document, Node, load, steps
+
+OPENAPI = Path(__file__).parents[1] / "openapi"
+
+DOCUMENT: Document = patch.patch(load(OPENAPI / "latest.yaml"), load(OPENAPI / "fixes.yaml")).document
+API: Api = lower.lower(DOCUMENT)
+NAMES: Any = load(OPENAPI / "names.yaml").value
+
+PLAIN: dict[str, Any] = {
+    "str": "text",
+    "int": 5,
+    "float": 1.5,
+    "bool": True,
+    "bytes": "aGVsbG8=",
+    "datetime": "2021-02-19T01:34:35.123456Z",
+    "secret": "hunter2",
+    "any": {"key": [1, None]},
+    "none": None,
+}
+KINDS: dict[str, Any] = {
+    "str": str,
+    "int": int,
+    "float": float,
+    "bool": bool,
+    "bytes": bytes,
+    "datetime": datetime,
+    "secret": str,
+    "any": Any,
+    "none": type(None),
+}
+
+
+def model_class(pointer: str) -> Any:
+    return getattr(hubapi.models, NAMES["models"][pointer])
+
+
+def python_type(kind: Type) -> Any:
+    """The type that the generated endpoint returns for one of the description."""
+    match kind:
+        case Ref(pointer) if isinstance(target := API.aliases.get(pointer), Alias):
+            return python_type(target.target)
+        case Ref(pointer):
+            return model_class(pointer)
+        case List(item):
+            return list[python_type(item)]  # type: ignore[misc]
+        case Map(value):
+            return dict[str, python_type(value)]  # type: ignore[misc]
+        case Nullable(inner):
+            return python_type(inner) | None
+        case Enum():
+            return str
+        case Prim(name):
+            return KINDS[name]
+
+
+def composed(kind: Type, node: Node | None) -> Any:
+    """An instance of a type: the examples of its properties, and of what has none something plain."""
+    example = node.child("example") if node else None
+    match kind:
+        case Ref(pointer) if isinstance(target := API.aliases.get(pointer), Alias):
+            return composed(target.target, DOCUMENT.resolve(pointer))
+        case Ref(pointer):
+            return composed_model(API.models[pointer])
+        case List(item):
+            if example is not None and example.value:
+                return example.value
+            return [composed(item, node.child("items") if node else None)]
+        case Map(value):
+            return example.value if example is not None else {"key": composed(value, None)}
+        case Nullable(inner):
+            return composed(inner, node)
+        case Enum(values):
+            return values[0]
+        case Prim(name):
+            return example.value if example is not None and example.value is not None else PLAIN[name]
+
+
+def composed_model(model: Model) -> dict[str, Any]:
+    return {field.wire: composed(field.type, DOCUMENT.resolve(field.pointer)) for field in model.fields}
+
+
+def without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: without_nulls(inner) for key, inner in value.items() if inner is not None}
+    return [without_nulls(inner) for inner in value] if isinstance(value, list) else value
+
+
+def meant(value: Any, result: Any) -> Any:
+    """The JSON that a value stands for: times in UTC, with as many digits as they need."""
+    found, problem = structure(value, result)
+    assert problem is None, problem
+    return msgspec.json.decode(encode(found))
+
+
+def check(value: Any, result: Any) -> None:
+    """Read and write it, by the fast way where there is one, and by the tolerant."""
+    tolerant, problem = structure(value, result)
+    assert problem is None
+    content = msgspec.json.encode(value)
+    operation: Operation[Any] = Operation(id="x", method="GET", path="/", result=result)
+    chosen = decode(Answer(status=200, headers={}, content=content), operation)
+    assert chosen == tolerant
+    if _is_native(result):
+        assert tolerant == msgspec.json.decode(content, type=result)
+    written = msgspec.json.decode(encode(tolerant))
+    assert without_nulls(value) == with_times_of(written, value)
+
+
+def with_times_of(written: Any, value: Any) -> Any:
+    """What was written, with each time spelled as in *value* where it is the same moment."""
+    if isinstance(written, dict) and isinstance(value, dict):
+        return {key: with_times_of(inner, value.get(key)) for key, inner in written.items()}
+    if isinstance(written, list) and isinstance(value, list):
+        return [with_times_of(inner, other) for inner, other in zip(written, value, strict=True)]
+    if isinstance(written, str) and isinstance(value, str) and written != value:
+        assert datetime.fromisoformat(written) == datetime.fromisoformat(value)
+        return value
+    return written
+
+
+# --- every model, of its properties' examples
+
+
+@pytest.mark.parametrize("pointer", sorted(API.models))
+def test_an_instance_of_the_examples_of_its_properties_reads_and_writes(pointer: str) -> None:
+    """Components and inline schemas alike, those that no operation uses too."""
+    check(composed_model(API.models[pointer]), model_class(pointer))
+
+
+def test_every_pinned_model_is_tried() -> None:
+    """None is left out because its pointer has changed."""
+    assert sorted(NAMES["models"]) == sorted([*API.models, *API.aliases])
+
+
+# --- every example of a schema, a body or an answer
+
+
+def schema_examples() -> Iterator[tuple[str, Any, Any]]:
+    """The examples of whole schemas: where, the value and the type."""
+    for pointer in [*API.models, *API.aliases]:
+        node = DOCUMENT.resolve(pointer)
+        example = node.child("example") if node else None
+        if example is not None:
+            yield pointer, example.value, python_type(Ref(pointer))
+
+
+def followed(node: Node) -> Node:
+    reference = node.child("$ref")
+    if reference is None:
+        return node
+    target = DOCUMENT.resolve(str(reference.value))
+    assert target is not None
+    return followed(target)
+
+
+def response_examples() -> Iterator[tuple[str, Any, Any]]:
+    """The examples of answers and of bodies, with the type of each."""
+    for operation in API.operations:
+        node = DOCUMENT.resolve(operation.pointer)
+        assert node is not None
+        for status, response in node.members("responses").items():
+            kind = operation.result if status.startswith("2") else operation.failures.get(status)
+            if kind is not None:
+                yield from content_examples(followed(response), kind)
+        body = node.child("requestBody")
+        if body is not None and operation.body is not None:
+            yield from content_examples(followed(body), operation.body.type)
+
+
+def content_examples(node: Node, kind: Type) -> Iterator[tuple[str, Any, Any]]:
+    for media in node.members("content").values():
+        found = [media.child("example"), *(inner.child("value") for inner in media.members("examples").values())]
+        schema = media.child("schema")
+        if schema is not None:
+            found.append(schema.child("example"))
+        for example in found:
+            if example is not None:
+                yield example.pointer, example.value, python_type(kind)
+
+
+EXAMPLES = {
+    pointer: (value, result) for pointer, value, result in [*schema_examples(), *response_examples()]
+}
+
+
+@pytest.mark.parametrize("pointer", sorted(EXAMPLES))
+def test_an_example_reads_and_writes(pointer: str) -> None:
+    """As the description says a whole schema, body or answer looks."""
+    value, result = EXAMPLES[pointer]
+    check(value, result)
+
+
+def test_the_description_has_the_examples_that_are_tried() -> None:
+    """A change that drops them all would make the test above pass by trying nothing."""
+    total = sum(1 for pointer in DOCUMENT.marks if steps(pointer)[-1:] == ["example"])
+
+    assert total >= 100
+    assert len(API.models) >= 50
