@@ -9,9 +9,9 @@
             print(event.timestamp, event.actor, event.action)
 """
 
-from typing import TYPE_CHECKING
-
 from hubapi._core.lazy import attach
+
+TYPE_CHECKING = False  # as type checkers know it: importing `typing` would be most of what `import hubapi` costs
 
 if TYPE_CHECKING:
     from hubapi._core.gate import Gate as Gate

@@ -110,7 +110,7 @@ class StatusError(HubError):
         message: The server's words, or the status's meaning.
         details: Whatever else the body said.
         headers: The answer's headers, names in lower case, without cookies.
-        body: The body as it came; empty for a login, whose answer may be a token.
+        body: The body as it came; empty for a login, and where a token stands in it.
     """
 
     def __init__(

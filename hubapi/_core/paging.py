@@ -216,6 +216,7 @@ def by_link(
     call: Callable[[Client], Awaitable[R]],
     items: Callable[[R], Sequence[T] | None],
     following: Callable[[R], str | None],
+    *,
     page_size: int = 0,
 ) -> Fetch[T]:
     """Return the style of `{count, next, previous, results}`: follow `next` as long as there is one.
@@ -254,7 +255,7 @@ def by_number(call: Callable[[int], Awaitable[Sequence[T] | None]], page_size: i
     async def fetch(state: State) -> Page[T]:
         number = _count(state, "page", 1, 1)
         try:
-            found = await call(number) or ()
+            found: Sequence[T] = await call(number) or ()
         except NotFound:
             if number > 1:
                 return Page((), None)

@@ -156,11 +156,12 @@ class Pipeline:
             if passage is not None:
                 passage.sending()
             began = line.clock.monotonic()
-            answer: Answer | None = None
+            status: int | None = None
             try:
                 answer = await line.hooks.send(request, operation, number, line.transport.send)
+                status = answer.status
             finally:
-                status, seconds = None if answer is None else answer.status, line.clock.monotonic() - began
+                seconds = line.clock.monotonic() - began
                 event = AttemptEvent(operation=operation, attempt=number, status=status, seconds=seconds)
                 line.hooks.tell(event)
             log_answer(event, request, answer)

@@ -16,8 +16,8 @@ from hubapi._core.transport import Answer
 from hubapi.errors import STATUS_ERRORS, Blocked, ServerError, StatusError, shorten
 
 _REQUEST_ID_HEADERS = ("x-request-id", "x-trace-id", "x-docker-txnid", "cf-ray")
-_HIDDEN_HEADERS = {"set-cookie", "set-cookie2", "authorization", "proxy-authorization", "www-authenticate"}
 _WORDS = ("message", "detail", "text", "error_description", "error", "title")
+_SECRETS = {"token", "access_token", "refresh_token", "id_token", "login_2fa_token", "password", "secret"}
 _LOOKED_AT = 65_536  # bytes of a body that is not JSON
 
 
@@ -29,20 +29,20 @@ def request_id(answer: Answer) -> str | None:
 def error_of(answer: Answer, operation: Operation[Any]) -> StatusError:
     """Turn an answer that is no success into its error.
 
-    What a login answers is not kept: it may be a token.
+    What a login answers is not kept, nor any body with a token in it.
     """
     is_json, parsed = _parse(answer.content)
-    body = cast("dict[str, object]", parsed) if isinstance(parsed, dict) else {}
+    body = _entries(parsed)
     message = _special(answer, operation) or (_message(parsed) if is_json else _plain(answer))
     message = message or _meaning(answer.status)
-    keeps = not operation.id.startswith("authentication.")
+    keeps = not (operation.id.startswith("authentication.") or _SECRETS & body.keys())
     return _kind(answer, operation, is_json=is_json)(
         f"{answer.status} {shorten(message)}",
         status=answer.status,
         code=_code(body),
         message=message,
         details={key: value for key, value in body.items() if key not in {"message", "detail"}} if keeps else {},
-        headers={name: value for name, value in answer.headers.items() if name not in _HIDDEN_HEADERS},
+        headers=answer.headers,
         body=answer.content if keeps else b"",
         operation=operation.id,
         request_id=request_id(answer),
@@ -55,6 +55,10 @@ def _parse(content: bytes) -> tuple[bool, object]:
         return True, msgspec.json.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False, None
+
+
+def _entries(body: object) -> dict[str, object]:
+    return cast("dict[str, object]", body) if isinstance(body, dict) else {}
 
 
 def _kind(answer: Answer, operation: Operation[Any], *, is_json: bool) -> type[StatusError]:
@@ -75,11 +79,8 @@ def _special(answer: Answer, operation: Operation[Any]) -> str:
 
 
 def _host(location: str) -> str:
-    """Name where a redirect leads, without the path and query, which might hold a token."""
-    try:
-        return urlsplit(location).hostname or ("another path" if location else "nowhere")
-    except ValueError:
-        return "what is no URL"
+    """Name where a redirect leads; the transport has left no more than the host."""
+    return urlsplit(location).hostname or ("another path" if location else "nowhere")
 
 
 def _message(body: object) -> str:

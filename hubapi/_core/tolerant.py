@@ -17,7 +17,11 @@ import msgspec
 from cattrs import Converter, transform_error
 from cattrs.cols import list_structure_factory
 from cattrs.errors import BaseValidationError
-from cattrs.gen import make_dict_structure_fn, override
+from cattrs.gen import (
+    make_dict_structure_fn,
+    make_mapping_structure_fn,  # pyright: ignore[reportUnknownVariableType]
+    override,
+)
 
 from hubapi._core.wire import WIRE
 
@@ -153,9 +157,7 @@ def _converter() -> Converter:
         keys = {f.metadata.get(WIRE, f.name): _holds_model(f.type) for f in attrs.fields(cls)}
 
         def hook(value: object, kind: Any) -> Any:
-            if not isinstance(value, Mapping):
-                raise ValueError(f"an object, found {_shown(value)}")  # noqa: TRY004 - cattrs gathers ValueErrors
-            return inner(_repaired(cast("Mapping[str, Any]", value), keys), kind)
+            return inner(_repaired(_object(value), keys), kind)
 
         return hook
 
@@ -167,7 +169,16 @@ def _converter() -> Converter:
 
         return hook
 
+    def maps(cls: Any) -> Any:
+        inner: Any = make_mapping_structure_fn(cls, converter)
+
+        def hook(value: object, kind: Any) -> Any:
+            return inner(_object(value), kind)
+
+        return hook
+
     converter.register_structure_hook_factory(attrs.has, models)
+    converter.register_structure_hook_factory(_is_map, maps)
     converter.register_structure_hook_factory(_is_list, lists)
     return converter
 
@@ -187,9 +198,13 @@ def _repaired(value: Mapping[str, Any], keys: Mapping[str, bool]) -> Mapping[str
             if key.lower() in spellings:
                 changes[key] = value[spellings[key.lower()]]
         found = changes.get(key, value.get(key))
-        if holds_model and isinstance(found, list):
-            changes[key] = next(iter(found), None)
+        if holds_model and _came_as_list(found):
+            changes[key] = found[0] if found else None
     return {**value, **changes} if changes else value
+
+
+def _came_as_list(value: object) -> bool:
+    return isinstance(value, list)
 
 
 def _holds_model(kind: Any) -> bool:
@@ -199,6 +214,16 @@ def _holds_model(kind: Any) -> bool:
 
 def _several(value: Any) -> Iterable[Any]:
     return value if isinstance(value, list) else [value]  # pyright: ignore[reportUnknownVariableType]
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ValueError(f"an object, found {_shown(value)}")  # noqa: TRY004 - cattrs gathers ValueErrors
+    return cast("Mapping[str, Any]", value)
+
+
+def _is_map(kind: Any) -> bool:
+    return get_origin(kind) is dict
 
 
 def _is_list(kind: Any) -> bool:

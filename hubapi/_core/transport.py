@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Protocol, TypeAlias
+from urllib.parse import urlsplit
 
 import anyio
 import anyio.to_thread
@@ -24,6 +25,8 @@ _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.
 # What httpx and httpcore let through of the layers below: a broken TLS record, a host name that IDNA refuses, a
 # connection closed by `aclose` from another task.
 _BELOW = (OSError, ValueError, anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream)
+# Headers of answers that may hold secrets. Nobody needs them: cookies are not kept, and a challenge is not answered.
+_DROPPED = {"set-cookie", "set-cookie2", "www-authenticate", "proxy-authenticate", "authorization"}
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e]*")
 
@@ -86,7 +89,7 @@ class HttpxTransport:
         outgoing = _outgoing(client, request)
         problem: HubError
         try:
-            return _answer(*await _fetch(client, outgoing))
+            return _answer(*await _fetch(client, outgoing), request.bearer)
         except _NOT_SENT as error:
             problem = NotSentError(f"nothing was sent: {_words(error)}")
         except UnicodeError:
@@ -193,11 +196,24 @@ async def _fetch(client: httpx.AsyncClient, outgoing: httpx.Request) -> tuple[ht
         await response.aclose()
 
 
-def _answer(response: httpx.Response, body: bytes, encoding: str | None) -> Answer:
-    """Return the answer's plain values; cookies are dropped."""
-    headers = {name.lower(): value for name, value in response.headers.items() if name.lower() != "set-cookie"}
+def _answer(response: httpx.Response, body: bytes, encoding: str | None, bearer: Secret | None) -> Answer:
+    """Return the answer's plain values, without what may be a secret, such as the bearer where an error repeats it."""
+    headers = {name.lower(): value for name, value in response.headers.items() if name.lower() not in _DROPPED}
+    if "location" in headers:
+        headers["location"] = _origin(headers["location"])
     content = httpx.Response(200, headers={"content-encoding": encoding}, content=body).content if encoding else body
+    if bearer and response.status_code >= 400:
+        content = content.replace(bearer.reveal().encode(), b"***")
     return Answer(status=response.status_code, headers=headers, content=content)
+
+
+def _origin(location: str) -> str:
+    """Return where a redirect leads, without the rest of the URL, which may be a secret; `/` for the same host."""
+    try:
+        host = urlsplit(location).hostname
+    except ValueError:
+        host = None
+    return f"//{host}/" if host else "/"
 
 
 def _words(error: Exception) -> str:

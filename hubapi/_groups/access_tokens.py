@@ -55,7 +55,7 @@ class AccessTokens:
             return await endpoints.list(client, page_size=page_size)
 
         fetch = by_link(
-            self._client, self._base_url, call, lambda page: page.results, lambda page: page.next, page_size
+            self._client, self._base_url, call, lambda page: page.results, lambda page: page.next, page_size=page_size
         )
         return Paginator("access_tokens.list", fetch)
 

@@ -36,7 +36,7 @@ class Repositories:
             return await endpoints.list_tags(client, namespace, repository, page_size=page_size)
 
         fetch = by_link(
-            self._client, self._base_url, call, lambda page: page.results, lambda page: page.next, page_size
+            self._client, self._base_url, call, lambda page: page.results, lambda page: page.next, page_size=page_size
         )
         return Paginator("repositories.list_tags", fetch)
 

@@ -21,25 +21,25 @@ class Canned:
     """An answer, its body as it comes from the wire: still in its content encoding."""
 
     status: int = 200
-    content: bytes = b""
+    content: bytes = field(default=b"", repr=False)
     headers: Mapping[str, str] = field(factory=dict[str, str])
 
 
 Reply: TypeAlias = Canned | Exception | Callable[[httpx.Request], Any]
 
 
-def json(content: object, status: int = 200, **headers: str) -> Canned:
+def json(content: object, status: int = 200, /, **headers: str) -> Canned:
     """An answer in JSON."""
     return Canned(status, msgspec.json.encode(content), {"content-type": "application/json", **headers})
 
 
-def text(content: str | bytes, status: int = 200, kind: str = "text/html", **headers: str) -> Canned:
+def text(content: str | bytes, status: int = 200, kind: str = "text/html", /, **headers: str) -> Canned:
     """An answer in anything else."""
     body = content.encode() if isinstance(content, str) else content
     return Canned(status, body, {"content-type": kind, **headers})
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Script(httpx.AsyncBaseTransport):
     """Plays its replies one after the other; the last one again and again."""
 
@@ -68,7 +68,7 @@ class Script(httpx.AsyncBaseTransport):
         return [f"{request.method} {request.url.raw_path.decode()}" for request in self.requests]
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class _Body(httpx.AsyncByteStream):
     script: Script
     content: bytes

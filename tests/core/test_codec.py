@@ -124,11 +124,11 @@ def test_every_field_of_an_answer_may_be_null_or_missing(result: Any) -> None:
 
 def test_an_audit_event_may_have_an_id_and_any_data() -> None:
     """`event_id` is not described, `data` is anything (D21)."""
-    event = {"event_id": "e", "data": {"access_token_id": 5, "nested": {"a": [None, 1.5]}}}
+    data: dict[str, Any] = {"access_token_id": 5, "nested": {"a": [None, 1.5]}}
 
-    found = read({"logs": [event, {"data": {}}]}, GetAuditLogsResponse).logs
+    found = read({"logs": [{"event_id": "e", "data": data}, {"data": {}}]}, GetAuditLogsResponse).logs
 
-    assert [AuditLog(event_id="e", data=event["data"]), AuditLog(data={})] == found
+    assert [AuditLog(event_id="e", data=data), AuditLog(data={})] == found
 
 
 @pytest.mark.parametrize("key", ["resources", "Resources", "RESOURCES"])
@@ -150,7 +150,7 @@ def test_authentication_schemes_are_an_object_or_a_list(schemes: object, expecte
     assert expected == (found and found.name)
 
 
-# --- times (D6)
+# --- times: D6
 
 TIMES = {
     "2021-02-19T01:34:35Z": 0,
@@ -267,7 +267,8 @@ def json_of(kind: Any) -> st.SearchStrategy[Any]:
         return st.lists(json_of(get_args(kind)[0]), max_size=3)
     if get_origin(kind) is dict:
         return st.dictionaries(st.text(max_size=5), json_of(get_args(kind)[1]), max_size=3)
-    moments = st.datetimes(min_value=datetime(1000, 1, 1), timezones=st.timezones() | st.just(UTC))
+    earliest = datetime(1000, 1, 1)  # noqa: DTZ001 - hypothesis adds the zone
+    moments = st.datetimes(min_value=earliest, timezones=st.timezones() | st.just(UTC))
     plain: dict[Any, st.SearchStrategy[Any]] = {
         type(None): st.none(),
         str: st.text(max_size=10),
@@ -361,20 +362,17 @@ def test_a_secret_is_written_and_a_time_is_in_utc() -> None:
         {"a": "\ud800"},
         {"a": Secret("\ud800")},
         {"a": datetime(2025, 1, 1)},  # noqa: DTZ001 - the case
-        {"a": 2**70},
         {"a": {1, 2}, "b": object},
         {"a": datetime.max.replace(tzinfo=timezone(timedelta(hours=-1)))},
     ],
-    ids=["object", "surrogate", "secret surrogate", "naive time", "large number", "class", "time beyond time"],
+    ids=["object", "surrogate", "secret surrogate", "naive time", "class", "time beyond time"],
 )
 def test_what_json_can_not_hold_is_refused(body: object) -> None:
     """Before anything is sent; the words name no value, which may be a password."""
-    try:
+    with pytest.raises(ConfigurationError) as caught:
         encode(body)
-    except ConfigurationError as error:
-        assert (None, None) == (error.__cause__, error.__context__)
-    else:
-        assert body == {"a": 2**70}, "only msgspec's own limits may move"
+
+    assert (None, None) == (caught.value.__cause__, caught.value.__context__)
 
 
 def test_a_body_that_holds_itself_is_refused() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import attrs
 import pytest
 
-from hubapi._core.tolerant import structure
+from hubapi._core.tolerant import _shown, structure
 
 
 @attrs.define(kw_only=True)
@@ -99,10 +99,8 @@ def test_an_answer_as_a_whole_must_be_what_it_is_to_be(value: object) -> None:
     assert problem[0] == "$"
 
 
-def test_a_map_where_a_list_came_is_an_error() -> None:
-    """Not an AttributeError."""
-    found, problem = structure({"named": [1]}, Outer)
-
-    assert found is None
-    assert problem is not None
-    assert problem[0] == "$.named"
+@pytest.mark.parametrize("value", [[1], "x", 5])
+def test_what_is_no_object_where_a_map_is_due_is_an_error(value: object) -> None:
+    """In a field, and as the whole answer: not an AttributeError."""
+    assert structure({"named": value}, Outer)[1] == ("$.named", f"an object, found {_shown(value)}")
+    assert structure(value, dict[str, Any])[1] == ("$", f"an object, found {_shown(value)}")

@@ -1,0 +1,216 @@
+"""Which module may import which, and what importing the package costs."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import frozen
+
+import hubapi
+import hubapi.models
+
+ROOT = Path(hubapi.__file__).parent
+
+# From the ground up: a module imports from its own layer or from those above it in this list, never from one below.
+LAYERS: list[tuple[str, set[str]]] = [
+    ("the words", {"hubapi._version", "hubapi.errors", "hubapi._core.lazy", "hubapi._core.clock"}),
+    ("plain values", {"hubapi._core.secret", "hubapi._core.operation", "hubapi._core.wire", "hubapi.credentials"}),
+    ("the parts of a request's way", {"hubapi._core"}),
+    ("the way", {"hubapi._core.pipeline", "hubapi._core.paging"}),
+    ("generated", {"hubapi._generated"}),
+    ("models", {"hubapi.models"}),
+    ("export", {"hubapi.export"}),
+    ("groups", {"hubapi._groups"}),
+    ("the hub", {"hubapi._hub"}),
+    ("the package", {"hubapi"}),
+    ("edges", {"hubapi.cli", "hubapi.progress", "hubapi.demo", "hubapi.testing", "hubapi.fastapi", "hubapi.__main__"}),
+]
+MAY_IMPORT_HTTPX = {"hubapi._core.transport", "hubapi.testing"}
+
+
+@frozen
+class Import:
+    """One imported module, from one module's text."""
+
+    importer: str
+    imported: str
+    late: bool
+    """Inside a function: nothing is loaded before it is called."""
+    for_types: bool
+    """Under `if TYPE_CHECKING`: nothing is loaded at all."""
+
+
+def module_name(path: Path) -> str:
+    parts = ["hubapi", *path.relative_to(ROOT).with_suffix("").parts]
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(path): path for path in sorted(ROOT.rglob("*.py"))}
+
+
+def imports_of(module: str) -> Iterator[Import]:
+    path = MODULES[module]
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+
+    def walk(node: ast.AST, *, late: bool, for_types: bool) -> Iterator[Import]:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.Import):
+                for alias in child.names:
+                    yield Import(module, alias.name, late, for_types)
+            elif isinstance(child, ast.ImportFrom):
+                base = child.module or ""
+                if child.level:
+                    above = package.split(".")[: len(package.split(".")) - child.level + 1]
+                    base = ".".join([*above, *([base] if base else [])])
+                for alias in child.names:
+                    whole = f"{base}.{alias.name}"
+                    yield Import(module, whole if whole in MODULES else base, late, for_types)
+            else:
+                function = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)
+                typing = isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test)
+                yield from walk(child, late=late or function, for_types=for_types or typing)
+
+    yield from walk(ast.parse(path.read_text(encoding="utf-8")), late=False, for_types=False)
+
+
+IMPORTS = [found for module in MODULES for found in imports_of(module)]
+
+
+def layer(module: str) -> int:
+    """The layer of the longest prefix that one has."""
+    known = {prefix: number for number, (_, prefixes) in enumerate(LAYERS) for prefix in prefixes}
+    parts = module.split(".")
+    return next(known[name] for end in range(len(parts), 0, -1) if (name := ".".join(parts[:end])) in known)
+
+
+def test_the_imports_were_read() -> None:
+    """Otherwise the tests below would pass by reading nothing."""
+    assert len(MODULES) > 50
+    assert Import("hubapi._hub", "hubapi._core.pipeline", False, False) in IMPORTS
+    relative = Import("hubapi._generated.endpoints.scim", "hubapi._generated.models.scim", False, False)
+    assert relative in IMPORTS
+    assert Import("hubapi._groups.audit_logs", "hubapi.export.run", True, False) in IMPORTS
+    assert Import("hubapi", "hubapi._hub", False, True) in IMPORTS
+
+
+def test_imports_point_one_way() -> None:
+    """No part knows the parts that are built of it; the package's lazy names are no imports of its own."""
+    wrong = [
+        f"{found.importer} ({LAYERS[layer(found.importer)][0]}) imports {found.imported} "
+        f"({LAYERS[layer(found.imported)][0]})"
+        for found in IMPORTS
+        if found.imported.partition(".")[0] == "hubapi" and layer(found.imported) > layer(found.importer)
+    ]
+
+    assert [] == wrong
+
+
+def test_only_one_module_speaks_http() -> None:
+    """A successor of httpx would change that one, and the fake."""
+    speakers = {found.importer for found in IMPORTS if found.imported.partition(".")[0] in {"httpx", "httpcore", "h11"}}
+
+    assert "hubapi._core.transport" in speakers
+    assert [] == sorted(
+        name for name in speakers if not any(name == may or name.startswith(f"{may}.") for may in MAY_IMPORT_HTTPX)
+    )
+
+
+@pytest.mark.parametrize("library", ["asyncio", "trio", "sniffio", "requests", "aiohttp", "pydantic"])
+def test_nobody_imports_an_event_loop_or_another_client(library: str) -> None:
+    """Everything waits through anyio."""
+    assert [] == [found.importer for found in IMPORTS if found.imported.partition(".")[0] == library]
+
+
+def test_the_inside_knows_nothing_of_the_edges() -> None:
+    """Extras are needed by edges alone."""
+    extras = {"click", "rich", "jwt", "starlette", "uvicorn", "pyotp", "fastapi", "pytest"}
+    users = {found.importer for found in IMPORTS if found.imported.partition(".")[0] in extras and not found.late}
+
+    assert [] == sorted(name for name in users if LAYERS[layer(name)][0] != "edges")
+
+
+def test_generated_code_is_imported_by_groups_and_models_alone() -> None:
+    """Everybody else takes what the facade gives."""
+    users = {
+        found.importer
+        for found in IMPORTS
+        if found.imported.startswith("hubapi._generated") and not found.importer.startswith("hubapi._generated")
+    }
+
+    assert [] == sorted(name for name in users if not name.startswith("hubapi._groups.") and name != "hubapi.models")
+
+
+def run(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT.parent)
+    assert 0 == done.returncode, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("statement", ["import hubapi", "import hubapi.models", "import hubapi; dir(hubapi)"])
+def test_importing_the_package_loads_nothing_heavy(statement: str) -> None:
+    """What a program does not use costs it nothing."""
+    heavy = ["httpx", "attr", "attrs", "msgspec", "cattrs", "anyio", "asyncio"]
+    code = f"import sys; {statement}; print([name for name in {heavy} if name in sys.modules])"
+
+    assert "[]" == run(code)
+
+
+def test_a_model_loads_its_own_group_alone() -> None:
+    """And neither HTTP nor the rest of the client."""
+    code = (
+        "import sys; from hubapi.models import Tag; "
+        "print(sorted(n for n in sys.modules if n.startswith('hubapi._generated.models.') or n == 'httpx'))"
+    )
+
+    assert "['hubapi._generated.models.repositories']" == run(code)
+
+
+def test_the_public_names_are_listed_sorted_and_are_there() -> None:
+    """`__all__`, `dir` and what type checkers see are one list."""
+    tree = ast.parse(MODULES["hubapi"].read_text(encoding="utf-8"))
+    typed = {
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If)
+        for inner in node.body
+        if isinstance(inner, ast.ImportFrom)
+        for alias in inner.names
+    }
+    public: Any = hubapi.__all__
+
+    assert sorted(public) == public == dir(hubapi)
+    assert typed == set(public)
+    assert [] == [name for name in public if not hasattr(hubapi, name)]
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    """As of any module."""
+    with pytest.raises(AttributeError, match="module 'hubapi' has no attribute 'Nothing'"):
+        hubapi.Nothing  # noqa: B018
+
+
+def test_every_model_is_public_under_its_own_name() -> None:
+    """All that the generator wrote, imported when asked for."""
+    written = {
+        node.name
+        for module, path in MODULES.items()
+        if module.startswith("hubapi._generated.models.")
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef)
+    }
+
+    assert written <= set(dir(hubapi.models))
+    assert [] == [name for name in dir(hubapi.models) if not hasattr(hubapi.models, name)]
+
+
+def test_every_public_error_is_exported() -> None:
+    """The whole tree, so that `except` needs one import."""
+    from hubapi import errors
+
+    tree = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, Exception)}
+
+    assert set() == tree - set(dir(hubapi))
