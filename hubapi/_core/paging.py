@@ -262,7 +262,7 @@ def by_number(call: Callable[[int], Awaitable[Sequence[T] | None]], page_size: i
             raise
         after: dict[str, str | int | bool] = {"page": number + 1}
         if len(found) > page_size:
-            after["same"] = crc32(repr((found[0], found[-1])).encode(errors="replace"))
+            after["same"] = crc32(repr([*found[:1], *found[-1:]]).encode(errors="replace"))
             if after["same"] == state.get("same"):
                 return Page((), None)
         largest = max(len(found), _count(state, "largest", 0, 0))

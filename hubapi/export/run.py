@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from pathlib import Path
+from typing import cast
 
 import anyio
 import anyio.to_thread
@@ -49,9 +50,13 @@ async def export(
     before, paused, began = evolve(line.counters), line.gate.paused_s, line.clock.monotonic()
     walks = [_Walk(pipeline, file, start, end, progress or _silent) for file in files]
     waiting = iter(walks)
-    async with anyio.create_task_group() as workers:
-        for _ in range(min(concurrency, len(walks))):
-            workers.start_soon(_work, waiting)
+    try:
+        async with anyio.create_task_group() as workers:
+            for _ in range(min(concurrency, len(walks))):
+                workers.start_soon(_work, waiting)
+    except BaseExceptionGroup as group:
+        # What a progress callback raised, most likely: it reaches the caller as it is, not as a group of one.
+        raise _first(group) from None
     return ExportReport(
         accounts=tuple(walk.report for walk in walks),
         requests=line.counters.requests - before.requests,
@@ -65,6 +70,11 @@ async def export(
 async def _work(waiting: "Iterator[_Walk]") -> None:
     for walk in waiting:
         await walk.run()
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    error = group.exceptions[0]
+    return _first(cast("BaseExceptionGroup[BaseException]", error)) if isinstance(error, BaseExceptionGroup) else error
 
 
 def _silent(_: Progress) -> None:

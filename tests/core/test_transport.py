@@ -405,6 +405,33 @@ async def test_ten_thousand_cancelled_calls_do_not_starve_the_pool(anyio_backend
         assert open_sockets() - before <= 2 * at_once
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts the sockets in /proc")
+async def test_calls_cancelled_at_any_moment_leave_no_connection_behind() -> None:
+    """While they connect, send, wait or read, on new connections and kept ones; then as many calls get through."""
+    at_once, moments = 40, 60
+
+    async def handle(stream: anyio.abc.SocketStream) -> None:
+        while True:
+            await stream.receive()
+            await stream.send(OK)
+
+    async with serving(handle) as url, opened(read_s=5.0) as transport:
+        before = open_sockets()
+        for moment in range(moments):
+            async with anyio.create_task_group() as tasks:
+                for _ in range(at_once):
+                    tasks.start_soon(transport.send, get(f"{url}/v2/x"))
+                for _ in range(moment):
+                    await anyio.lowlevel.checkpoint()
+                tasks.cancel_scope.cancel()
+        async with anyio.create_task_group() as tasks:
+            for _ in range(at_once):
+                tasks.start_soon(transport.send, get(f"{url}/v2/x"))
+
+        # Both ends of what is kept alive, no more than were ever needed at once.
+        assert open_sockets() - before <= 4 * at_once
+
+
 async def test_a_cancelled_call_over_the_whole_client_leaves_room_for_others() -> None:
     """Through gate and width, against the fake over real HTTP."""
     fake = FakeHub(seed=7)

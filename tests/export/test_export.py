@@ -161,6 +161,22 @@ async def test_a_cancelled_export_leaves_no_half_written_log(fake: FakeHub, orgs
     assert not (tmp_path / "org-0.jsonl").exists()
 
 
+async def test_what_a_callback_raises_reaches_the_caller_as_it_is(
+    fake: FakeHub, orgs: list[str], tmp_path: Path
+) -> None:
+    """Not wrapped in a group, and nothing half-written is in place."""
+
+    def fail(progress: Progress) -> None:
+        if progress.events == 200:
+            raise LookupError("mine")
+
+    async with fake.serve() as url, AsyncHub(MOBY, base_url=url) as hub:
+        with pytest.raises(LookupError, match="mine"):
+            await hub.audit_logs.export(orgs[2:], to=tmp_path, progress=fail)
+
+    assert [] == list(tmp_path.glob("*.jsonl"))
+
+
 async def test_an_answer_that_is_no_page_is_a_decode_error_of_that_account(tmp_path: Path) -> None:
     """HTML with status 200 is tried again, then reported; nothing is written."""
     import httpx
