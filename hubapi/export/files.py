@@ -6,6 +6,7 @@ All of it blocks; callers run it in a worker thread, a mebibyte at a time.
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from attrs import define, field
@@ -38,6 +39,10 @@ class LogFile:
     def _part(self) -> Path:
         return self.folder / f".{self.account}.part"
 
+    @property
+    def _whole(self) -> Path:
+        return self.folder / f".{self.account}.whole"
+
     def begin(self) -> None:
         """Start an empty part."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -58,8 +63,7 @@ class LogFile:
     def finish(self) -> Path:
         """Write the log oldest first beside its place, make it durable, and put it there in one step."""
         self.flush()
-        whole = self.folder / f".{self.account}.whole"
-        with os.fdopen(os.open(whole, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as target:
+        with os.fdopen(os.open(self._whole, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as target:
             batch: list[bytes] = []
             for line in _backwards(self._part):
                 batch.append(line)
@@ -69,13 +73,15 @@ class LogFile:
             target.writelines(batch)
             target.flush()
             os.fsync(target.fileno())
-        whole.replace(self.path)
+        self._whole.replace(self.path)
         self._part.unlink()
         return self.path
 
     def give_up(self) -> None:
-        """Leave nothing half-done behind."""
-        self._part.unlink(missing_ok=True)
+        """Leave nothing half-done behind, as far as the disk lets us."""
+        for path in (self._part, self._whole):
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
 
 
 def _backwards(path: Path) -> Iterator[bytes]:

@@ -109,6 +109,7 @@ class _Walk:
         except OSError as error:
             words = f"{self.file.path}: can't be written: {error.strerror or error}"
             self.report = evolve(self.report, error=ConfigurationError(words))
+            await anyio.to_thread.run_sync(self.file.give_up)
         self._tell(done=True)
 
     async def _pages(self) -> None:

@@ -111,6 +111,19 @@ async def test_a_folder_that_cannot_be_written_is_an_error_with_its_name(
     assert "mine" == (tmp_path / "taken").read_text()
 
 
+async def test_a_log_that_cannot_be_finished_leaves_nothing_half_done(
+    fake: FakeHub, orgs: list[str], tmp_path: Path
+) -> None:
+    """A folder stands where the log should be: the error names it, and no part stays to fill the disk."""
+    (tmp_path / "org-2.jsonl" / "mine").mkdir(parents=True)
+    async with fake.serve() as url, AsyncHub(MOBY, base_url=url) as hub:
+        report = await hub.audit_logs.export(orgs[2:4], to=tmp_path)
+
+    assert ["org-2"] == [failed.account for failed in report.failed]
+    assert "org-2.jsonl: can't be written" in str(report.failed[0].error)
+    assert ["org-2.jsonl", "org-3.jsonl"] == sorted(path.name for path in tmp_path.iterdir())
+
+
 async def test_progress_is_told_page_by_page(fake: FakeHub, orgs: list[str], tmp_path: Path) -> None:
     """The callback hears of each page, and once of the end."""
     told: list[Progress] = []
