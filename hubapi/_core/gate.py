@@ -11,7 +11,7 @@ from attrs import define, field
 from hubapi._core.clock import Clock, SystemClock
 from hubapi._core.headers import RateLimit, read_headers
 from hubapi._core.limits import Permit, Window
-from hubapi._core.server_clock import moment
+from hubapi._core.retry import retry_at
 from hubapi.errors import NotSentError, RateLimited
 
 
@@ -148,7 +148,7 @@ class Gate:
     def _closed(self) -> RateLimited:
         """Return the error of a call that a closed gate turns away: nothing of it was sent."""
         seconds = self._window.closed_for(self.clock.monotonic())
-        until = moment(self.server_time() + seconds)
+        until = retry_at(seconds, self.server_time())
         when = f" (until {until:%Y-%m-%d %H:%M:%S} UTC)" if until else ""
         error = RateLimited(
             f"not sent: the server has asked to wait {seconds:.0f} s more{when}, longer than allowed",

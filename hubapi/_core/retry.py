@@ -16,6 +16,8 @@ from typing import Literal, TypeAlias
 
 from attrs import define, field, frozen
 
+from hubapi._core.server_clock import moment
+
 RETRY_HEADERS = ("x-retry-after", "retry-after", "x-ratelimit-reset")
 
 # Readings of a bare number (D7): the documented form is a unix timestamp, the usual one seconds.
@@ -109,8 +111,8 @@ def parse_date(text: str | None) -> float | None:
     if not text:
         return None
     try:
-        moment = parsedate_to_datetime(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        date = parsedate_to_datetime(text)
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
 
@@ -135,9 +137,9 @@ def parse_retry_after(headers: Mapping[str, str], wall_now: float) -> float | No
     now = wall_now if server_now is None else server_now
     for name in RETRY_HEADERS:
         text = headers.get(name, "")
-        moment = parse_date(text)
+        date = parse_date(text)
         # A header that came twice reads "5, 10": the later time is the one never too early.
-        waits = [_seconds(part, now) for part in text.split(",")] if moment is None else [moment - now]
+        waits = [_seconds(part, now) for part in text.split(",")] if date is None else [date - now]
         told = [seconds for seconds in waits if seconds is not None]
         if told:
             return max(0.0, *told)
@@ -159,7 +161,4 @@ def _seconds(text: str, now: float) -> float | None:
 
 def retry_at(seconds: float, server_now: float) -> datetime | None:
     """Return the moment a wait ends, or None where no calendar reaches it."""
-    try:
-        return datetime.fromtimestamp(server_now + seconds, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
+    return moment(server_now + seconds)

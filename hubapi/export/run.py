@@ -113,6 +113,8 @@ class _Walk:
         self._tell(done=True)
 
     async def _pages(self) -> None:
+        # Not `paging.by_number`: to a listing a 404 past the first page is the end (D16); to an export it may be the
+        # rest of the log that is gone, and it fails the account.
         number, largest = 1, 0
         while True:
             operation = page_operation(self.file.account, number, self.since, self.until)

@@ -190,6 +190,25 @@ async def test_what_a_callback_raises_reaches_the_caller_as_it_is(
     assert [] == list(tmp_path.glob("*.jsonl"))
 
 
+async def test_a_404_after_a_full_page_fails_the_account(tmp_path: Path) -> None:
+    """A log that breaks off is not taken for a whole one."""
+    import httpx
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v2/users/login":
+            return httpx.Response(200, json={"token": "a.b.c"})
+        if request.url.params["page"] == "1":
+            return httpx.Response(200, json={"logs": [{"event_id": str(n)} for n in range(100)]})
+        return httpx.Response(404, json={"message": "Page not found"})
+
+    async with AsyncHub(MOBY, transport=httpx.MockTransport(answer)) as hub:
+        report = await hub.audit_logs.export(["acme"], to=tmp_path)
+
+    (failed,) = report.failed
+    assert "404 Page not found" in str(failed.error)
+    assert [] == list(tmp_path.iterdir())
+
+
 async def test_an_answer_that_is_no_page_is_a_decode_error_of_that_account(tmp_path: Path) -> None:
     """HTML with status 200 is tried again, then reported; nothing is written."""
     import httpx
