@@ -4,9 +4,11 @@ import copy
 import pickle
 import traceback
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pytest
 
+import hubapi
 from hubapi import (
     Anonymous,
     AsyncHub,
@@ -21,6 +23,8 @@ from hubapi import (
 from hubapi._core.secret import Secret
 from hubapi.credentials import credentials_from_env, identity, scim_token_from_env
 
+# The frames of the package: its folder, whatever the checkout around it is called.
+PACKAGE = str(Path(hubapi.__file__).parent)
 KEY = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
 TOKEN = "dckr_pat_canary-4711"
 VARIABLES = ["USERNAME", "PASSWORD", "TOKEN", "ORG", "ORG_TOKEN", "SCIM_TOKEN", "BASE_URL"]
@@ -43,7 +47,9 @@ def nothing_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def shown_by(error: BaseException) -> str:
     """What a log would show of an error, with the locals of every frame but this test's own."""
     found = traceback.TracebackException.from_exception(error, capture_locals=True)
-    found.stack = traceback.StackSummary.from_list([frame for frame in found.stack if "/hubapi/" in frame.filename])
+    found.stack = traceback.StackSummary.from_list(
+        [frame for frame in found.stack if frame.filename.startswith(PACKAGE)]
+    )
     return "".join(found.format())
 
 
