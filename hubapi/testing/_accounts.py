@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from hashlib import blake2b
+from typing import Literal
 from uuid import UUID
 
 import jwt
@@ -12,7 +13,11 @@ from starlette.responses import Response
 
 from ._calls import Refused, detail, json_answer
 
-__all__ = ["Account", "Accounts", "Bearer", "LoginPolicy"]
+__all__ = ["Account", "Accounts", "Bearer", "LoginKind", "LoginPolicy"]
+
+LoginKind = Literal["password", "pat", "exchanged pat", "oat"]
+"""What a session began with: some routes refuse some (docker/hub-feedback#2478, #2367). An exchanged one is a
+personal access token that went to `/v2/auth/token`."""
 
 _REFUSED = "Incorrect authentication credentials"
 _SECOND_STEP_S = 300  # to send the code in
@@ -28,7 +33,7 @@ class Account:
     """None for a user."""
     secrets: set[str] = field(factory=set[str], repr=False)
     password: str | None = field(default=None, repr=False)
-    """The one of the secrets that a second factor goes with; tokens need none."""
+    """The one of the secrets that is no token, and that a second factor goes with."""
     second_factor: TOTP | None = field(default=None, repr=False)
 
     @property
@@ -55,6 +60,7 @@ class _Failures:
 class _Session:
     account: str
     expires: int
+    kind: LoginKind = "password"
 
 
 @frozen
@@ -63,6 +69,7 @@ class Bearer:
 
     account: str | None = None
     problem: str | None = None
+    kind: LoginKind | None = None
 
 
 class Accounts:
@@ -76,21 +83,30 @@ class Accounts:
         self._failures: dict[str, _Failures] = {}
         self._sessions: dict[str, _Session] = {}
         self._half_in: dict[str, _Session] = {}
+        self._scim_tokens: dict[str, str] = {}
         self._issued = 0
 
-    def add_second_factor(self, name: str, password: str, totp_secret: str) -> None:
-        """Ask for a code whenever *name* signs in with *password*."""
-        account = self._accounts[name]
-        account.password, account.second_factor = password, TOTP(totp_secret)
+    def add_second_factor(self, name: str, totp_secret: str) -> None:
+        """Ask for a code whenever *name* signs in with the password."""
+        self._accounts[name].second_factor = TOTP(totp_secret)
 
-    def add(self, name: str, secrets: Iterable[str], owners: Iterable[str] | None = None) -> Account:
+    def add_scim_token(self, org: str, token: str) -> None:
+        """Let *token* open the SCIM routes for *org*."""
+        if token in self._scim_tokens:
+            raise ValueError(f"this SCIM token is already that of {self._scim_tokens[token]!r}")
+        self._scim_tokens[token] = org
+
+    def add(
+        self, name: str, tokens: Iterable[str], owners: Iterable[str] | None = None, *, password: str | None = None
+    ) -> Account:
         if name in self._accounts:
             raise ValueError(f"there already is an account {name!r}")
         owning = None if owners is None else frozenset(owners)
         for owner in owning or ():
             if owner not in self._accounts:
                 raise ValueError(f"{owner!r}, an owner of {name!r}, is no account: add the user first")
-        account = Account(name, self._uuid(name), owning, set(secrets))
+        secrets = {*tokens} if password is None else {password, *tokens}
+        account = Account(name, self._uuid(name), owning, secrets, password)
         self._accounts[name] = account
         return account
 
@@ -120,7 +136,7 @@ class Accounts:
                 raise Refused(detail(_REFUSED, 401))
             raise Refused(self._ask_for_code(account, now))
         failures.in_a_row = 0
-        return self._open_session(account, now)
+        return self._open_session(account, now, _kind(account, secret, exchanged=orgs))
 
     def sign_in_with_code(self, half_in: str, code: str, now: float) -> str:
         """Return a new token for whom `sign_in` has asked for a code; raise `Refused` otherwise."""
@@ -137,7 +153,13 @@ class Accounts:
             raise Refused(detail("Incorrect authentication credentials: the 2FA code is invalid", 401))
         del self._half_in[half_in]
         failures.in_a_row = 0
-        return self._open_session(account, now)
+        return self._open_session(account, now, "password")
+
+    def read_scim_bearer(self, authorization: str | None) -> Bearer:
+        """Return the organisation that a SCIM token opens."""
+        scheme, _, token = (authorization or "").partition(" ")
+        org = self._scim_tokens.get(token) if scheme.lower() == "bearer" else None
+        return Bearer(problem="the SCIM token is missing or unknown") if org is None else Bearer(account=org)
 
     def read_bearer(self, authorization: str | None, now: float) -> Bearer:
         if authorization is None:
@@ -151,7 +173,7 @@ class Accounts:
             return Bearer(problem="Error decoding signature.")
         if now >= session.expires:
             return Bearer(problem="Signature has expired.")
-        return Bearer(account=session.account)
+        return Bearer(account=session.account, kind=session.kind)
 
     def revoke_tokens(self) -> None:
         self._sessions.clear()
@@ -170,10 +192,10 @@ class Accounts:
         text = "Require secondary authentication on MFA enabled account"
         return json_answer({"detail": text, "login_2fa_token": token}, 401)
 
-    def _open_session(self, account: Account, now: float) -> str:
+    def _open_session(self, account: Account, now: float, kind: LoginKind) -> str:
         expires = int(now) + self._policy.token_lifetime_s
         token = self._sign(account, int(now), expires)
-        self._sessions[token] = _Session(account.name, expires)
+        self._sessions[token] = _Session(account.name, expires, kind)
         return token
 
     def _sign(self, account: Account, issued_at: int, expires: int) -> str:
@@ -189,6 +211,14 @@ class Accounts:
 
     def _uuid(self, name: str) -> str:
         return str(UUID(bytes=blake2b(f"{self._seed}/{name}".encode(), digest_size=16).digest(), version=4))
+
+
+def _kind(account: Account, secret: str, *, exchanged: bool) -> LoginKind:
+    if account.is_org:
+        return "oat"
+    if secret == account.password:
+        return "password"
+    return "exchanged pat" if exchanged else "pat"
 
 
 def _moment(now: float) -> datetime:

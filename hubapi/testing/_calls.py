@@ -2,11 +2,14 @@
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 from starlette.datastructures import QueryParams
 from starlette.responses import Response
+
+if TYPE_CHECKING:
+    from ._accounts import LoginKind
 
 __all__ = ["Call", "Handler", "Refused", "detail", "json_answer", "message", "rpc_status"]
 
@@ -17,6 +20,8 @@ class Call:
 
     now: float
     account: str | None
+    kind: "LoginKind | None"
+    """What the caller logged in with; None without a bearer, and for a SCIM token."""
     params: Mapping[str, str]
     query: QueryParams
     url: str

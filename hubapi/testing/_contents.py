@@ -64,13 +64,12 @@ class Contents:
             ValueError: The name is taken, *totp_secret* is no base32 or is too short, or it comes without a
                 *password*.
         """
-        secrets = [*tokens] if password is None else [password, *tokens]
         with self._lock:
             if totp_secret is not None and password is None:
                 raise ValueError("a second factor goes with a password: give one")
-            self._accounts.add(name, secrets)
-            if totp_secret is not None and password is not None:
-                self._accounts.add_second_factor(name, password, totp_secret)
+            self._accounts.add(name, tokens, password=password)
+            if totp_secret is not None:
+                self._accounts.add_second_factor(name, totp_secret)
 
     def add_org(
         self,

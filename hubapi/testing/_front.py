@@ -53,9 +53,7 @@ class Front:
         path: str = request.scope["path"]
         methods, params = self.routes.find(path)
         operation = methods.get(request.method)
-        bearer = self.accounts.read_bearer(request.headers.get("authorization"), now)
-        if operation is not None and operation.bearer == "ignored":
-            bearer = Bearer()
+        bearer = self._bearer(operation, request.headers.get("authorization"), now)
         address = request.client.host if request.client else "unknown"
         reading = self.budgets.take(bearer.account, address, now)
         if not reading.passes:
@@ -77,6 +75,13 @@ class Front:
             )
         )
         return response
+
+    def _bearer(self, operation: Operation | None, authorization: str | None, now: float) -> Bearer:
+        if operation is not None and operation.bearer == "ignored":
+            return Bearer()
+        if operation is not None and operation.bearer == "scim":
+            return self.accounts.read_scim_bearer(authorization)
+        return self.accounts.read_bearer(authorization, now)
 
     def _too_many(self, reading: Reading, now: float) -> Response:
         response = json_answer({"detail": "Rate limit exceeded", "error": False}, 429)
@@ -109,7 +114,7 @@ def _handle(
         return detail("Authentication credentials were not provided.", 401)
     scope = request.scope
     url = f"{scope['scheme']}://{request.headers.get('host', '')}{quote(scope['path'])}"
-    call = Call(now, bearer.account, params, request.query_params, url, body)
+    call = Call(now, bearer.account, bearer.kind, params, request.query_params, url, body)
     try:
         return operation.handler(call)
     except Refused as refused:

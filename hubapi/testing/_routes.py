@@ -20,7 +20,7 @@ class Operation:
     method: str
     path: str
     handler: Handler
-    bearer: Literal["required", "optional", "ignored"] = "required"
+    bearer: Literal["required", "optional", "ignored", "scim"] = "required"
 
 
 class Routes:

@@ -33,7 +33,7 @@ class FakeHub(Contents):
         seed: What generated events, tags and tokens follow from.
         clock: Where time comes from (only ``clock.time()`` is used); the system's clock by default, or a
             `VirtualClock`.
-        skew_s: Seconds by which the server's clock is ahead of *clock*.
+        skew_s: Seconds by which the server's clock is ahead of *clock*; may be set at any time.
         limit: Requests an account may make: by default 600 in a rolling minute.
         anonymous_limit: Requests an address may make without a valid token, logins included: by default
             180 in a rolling minute.
@@ -82,7 +82,8 @@ class FakeHub(Contents):
             raise ValueError(f"retry_after is {retry_after!r}, not one of {', '.join(get_args(RetryAfter))}")
         time = (clock or SystemClock()).time
         policy = LoginPolicy(token_lifetime_s, max_failed_logins, lockout_s)
-        super().__init__(seed, lambda: time() + skew_s, policy)
+        self.skew_s = skew_s
+        super().__init__(seed, lambda: time() + self.skew_s, policy)
         self._log = RequestLog()
         self.app: ASGIApp = Front(
             now=self._now,

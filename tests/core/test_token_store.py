@@ -156,10 +156,10 @@ async def test_a_wrong_clock_only_costs_a_refresh(wrong_s: float) -> None:
         fake = fake_hub(clock)
         wire = Wire(fake.transport())
         clock.wall_offset_s = wrong_s
-        fake._skew_s = -wrong_s
+        fake.skew_s = -wrong_s
         async with hub_on(wire, clock, token_store=store) as hub:
             await call(hub)
-        clock.wall_offset_s, fake._skew_s = 0, 0
+        clock.wall_offset_s, fake.skew_s = 0, 0
         for _ in range(3):
             clock.advance(500)
             async with hub_on(wire, clock, token_store=store) as hub:
