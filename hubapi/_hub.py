@@ -2,19 +2,20 @@
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from attrs import evolve, field, frozen
 
+from hubapi._core.causes import likely_causes
 from hubapi._core.clock import Clock, SystemClock
 from hubapi._core.gate import Gate
 from hubapi._core.headers import RateLimit
 from hubapi._core.hooks import Event, Hooks, Middleware
 from hubapi._core.login import log_in
-from hubapi._core.operation import Argument, Auth, Operation
+from hubapi._core.operation import Auth
 from hubapi._core.pipeline import Counters, Line, Options, Pipeline
 from hubapi._core.secret import Secret, check_token
 from hubapi._core.token_store import Identity, TokenStore
@@ -23,6 +24,7 @@ from hubapi._core.transport import HttpTransport, HttpxTransport
 from hubapi._groups.access_tokens import AccessTokens
 from hubapi._groups.audit_logs import AuditLogs
 from hubapi._groups.org_settings import OrgSettingsGroup
+from hubapi._groups.raw import Raw
 from hubapi._groups.repositories import Repositories
 from hubapi._groups.scim import Scim
 from hubapi._version import __version__
@@ -122,6 +124,7 @@ class AsyncHub:
             gate=limiter or Gate(settings.window_s, clock),
             bearers={},
             clock=clock,
+            likely_causes=likely_causes(credentials or Anonymous()),
             hooks=Hooks(settings.middleware, settings.on_event),
         )
         pipeline = Pipeline(line, settings.options)
@@ -232,52 +235,6 @@ class AsyncHub:
     def __repr__(self) -> str:
         pipeline: Pipeline | None = getattr(self, "_pipeline", None)  # None in a traceback of the constructor
         return f"AsyncHub(base_url={pipeline.line.base_url!r})" if pipeline else "AsyncHub()"
-
-
-@frozen
-class Raw:
-    """Any route, with the same login, gate and retries: for what the description lacks."""
-
-    _client: Pipeline
-
-    async def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, Argument] | None = None,
-        body: object = None,
-        auth: Auth = "bearer",
-    ) -> Any:
-        """Send a request and return the JSON of its answer; None where it has none.
-
-        Args:
-            method: Such as `GET`.
-            path: The path, percent-encoded, such as `/v2/namespaces/library/repositories`.
-            query: The query's arguments; None is not sent.
-            body: What to send as JSON.
-            auth: Which bearer: `bearer`, `optional`, `scim` or `none`.
-
-        Raises:
-            ConfigurationError: the path does not begin with a slash, or climbs; or the body is not fit for JSON.
-            DecodeError: the answer is not JSON.
-            HubError: whatever else went wrong, as for any operation.
-
-        Example:
-            >>> async def stars(hub):
-            ...     answer = await hub.raw.request("GET", "/v2/repositories/library/python", auth="optional")
-            ...     return answer["star_count"]
-        """
-        operation: Operation[Any] = Operation(
-            id=f"raw {method.upper()} {path.partition('?')[0]}",
-            method=method.upper(),
-            path=path.replace("{", "%7B").replace("}", "%7D"),
-            query=dict(query or {}),
-            body=body,
-            result=cast("type[Any]", Any),
-            auth=auth,
-        )
-        return await self._client.send(operation)
 
 
 def _bearers(

@@ -194,19 +194,6 @@ class Anonymous:
 Credentials: TypeAlias = Password | PersonalAccessToken | OrgAccessToken | StaticToken | Anonymous
 
 
-def identity(credentials: Credentials) -> str:
-    """Return the name that a token, a login and a rate limit belong to."""
-    match credentials:
-        case Password(username=name) | PersonalAccessToken(username=name):
-            return f"user:{name}"
-        case OrgAccessToken(org=name):
-            return f"org:{name}"
-        case StaticToken(token=token):
-            return f"token:{hash(token):x}"
-        case Anonymous():
-            return "anonymous"
-
-
 def credentials_from_env() -> Credentials:
     """Return what the environment says: see `AsyncHub.from_env`. An empty variable counts as none.
 

@@ -1,35 +1,21 @@
-"""Walks over pages: one iterator for every style of paging the server has.
+"""Walks over pages: one iterator for every style of paging the server has (`page_styles`).
 
 A style is a function from a plain state (what page comes next) to a page and the state after it. The state is JSON, so
 that a walk can be resumed from its cursor in another process.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import Generic, TypeAlias, TypeVar
-from zlib import crc32
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Generic, TypeVar
 
 import msgspec
 from attrs import define, evolve, field, frozen
 
-from hubapi._core.links import path_and_query
-from hubapi._core.operation import Client, Operation
-from hubapi.errors import ConfigurationError, HubError, NotFound, UnsafeLinkError
+from hubapi._core.page_styles import Fetch, Page, State
+from hubapi._core.prefetch import Ahead
+from hubapi.errors import ConfigurationError, HubError, UnsafeLinkError
 
 T = TypeVar("T")
-R = TypeVar("R")
-
-State: TypeAlias = Mapping[str, str | int | bool]
-
-
-@frozen
-class Page(Generic[T]):
-    """The items of one page, and the state that leads to the next; None after the last."""
-
-    items: Sequence[T]
-    after: State | None
-
-
-Fetch: TypeAlias = Callable[[State], Awaitable[Page[T]]]
 
 
 @frozen
@@ -139,6 +125,36 @@ class Paginator(Generic[T]):
                 break
         return found
 
+    @asynccontextmanager
+    async def prefetch(self, pages: int = 1) -> AsyncGenerator["Paginator[T]"]:
+        """Fetch pages ahead while their items are worked on, for as long as an `async with` block lasts.
+
+        The pages still come one after another, as each says where the next one is: it pays where the work on the items
+        waits as well. What the block gives is this paginator itself; leave it at any time, and go on from there.
+
+        Args:
+            pages: How many pages to hold ready, at least 1.
+
+        Raises:
+            ConfigurationError: *pages* is less than 1.
+
+        Example:
+            >>> async def index(hub, elsewhere):
+            ...     async with hub.audit_logs.list("acme").prefetch(2) as events:
+            ...         async for event in events:
+            ...             await elsewhere.put(event)
+        """
+        if pages < 1:
+            raise ConfigurationError(f"{pages} pages can't be fetched ahead; give 1 or more")
+        after = self._page.after if self._page else self._at.state
+        direct = self._fetch
+        async with Ahead(direct, None if self._at.done else after, pages) as fetch:
+            self._fetch = fetch
+            try:
+                yield self
+            finally:
+                self._fetch = direct
+
     async def _current(self) -> Page[T] | None:
         if self._at.done:
             return None
@@ -179,107 +195,3 @@ class _Pages(AsyncIterator[Sequence[T]]):
         if page is None:
             raise StopAsyncIteration
         return page
-
-
-def _count(state: State, key: str, least: int, default: int) -> int:
-    """Return a number of a state, which may have come from a cursor that somebody else wrote.
-
-    Raises:
-        ConfigurationError: it is none, or too small.
-    """
-    value = state.get(key, default)
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ConfigurationError("this is no cursor: take it from Paginator.cursor")
-    return value
-
-
-# --- the styles
-
-_MOST = 100
-"""Items on a page at most, whatever is asked for (D14)."""
-
-
-@frozen
-class _Following:
-    """A client that sends the server's link in place of the operation's own path and query."""
-
-    inner: Client
-    link: str
-
-    async def send(self, operation: Operation[R], /) -> R:
-        return await self.inner.send(evolve(operation, link=self.link))
-
-
-def by_link(
-    client: Client,
-    base_url: str,
-    call: Callable[[Client], Awaitable[R]],
-    items: Callable[[R], Sequence[T] | None],
-    following: Callable[[R], str | None],
-    *,
-    page_size: int = 0,
-) -> Fetch[T]:
-    """Return the style of `{count, next, previous, results}`: follow `next` as long as there is one.
-
-    After a short page a `next` that leads to a 404 is the end (D16). Short is a page smaller than was asked for, which
-    is no more than 100 (D14), or than another page was. `count` decides nothing.
-    """
-    full = min(page_size, _MOST)
-
-    async def fetch(state: State) -> Page[T]:
-        link = state.get("link")
-        try:
-            answer = await call(client if link is None else _Following(client, str(link)))
-        except NotFound:
-            if state.get("short"):
-                return Page((), None)
-            raise
-        found = items(answer) or ()
-        after = following(answer)
-        if not after:
-            return Page(found, None)
-        after = path_and_query(after, base_url)
-        largest = max(len(found), full, _count(state, "largest", 0, 0))
-        return Page(found, {"link": after, "largest": largest, "short": len(found) < largest})
-
-    return fetch
-
-
-def by_number(call: Callable[[int], Awaitable[Sequence[T] | None]], page_size: int) -> Fetch[T]:
-    """Return the style of bare pages, numbered from 1, without count or link (D22): an empty or short page ends it.
-
-    Short is a page smaller than another page was: a server may ignore what was asked for (D14). One that gives more
-    than that may ignore the page's number too, and gives the same page again: that ends it as well.
-    """
-
-    async def fetch(state: State) -> Page[T]:
-        number = _count(state, "page", 1, 1)
-        try:
-            found: Sequence[T] = await call(number) or ()
-        except NotFound:
-            if number > 1:
-                return Page((), None)
-            raise
-        after: dict[str, str | int | bool] = {"page": number + 1}
-        if len(found) > page_size:
-            after["same"] = crc32(repr([*found[:1], *found[-1:]]).encode(errors="replace"))
-            if after["same"] == state.get("same"):
-                return Page((), None)
-        largest = max(len(found), _count(state, "largest", 0, 0))
-        last = not found or (len(found) < largest and number > 1)
-        return Page(found, None if last else {**after, "largest": largest})
-
-    return fetch
-
-
-def by_index(call: Callable[[int], Awaitable[tuple[Sequence[T] | None, int | None]]]) -> Fetch[T]:
-    """Return SCIM's style: `startIndex` counts from 1, and `totalResults` says how far (RFC 7644, 3.4.2.4)."""
-
-    async def fetch(state: State) -> Page[T]:
-        start = _count(state, "start", 1, 1)
-        found, total = await call(start)
-        following = start + len(found or ())
-        done = not found or (total is not None and following > total)
-        return Page(found or (), None if done else {"start": following})
-
-    return fetch

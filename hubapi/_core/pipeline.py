@@ -1,7 +1,9 @@
 """One call's way: gate, token, attempt, and what to do with the answer. The decisions are made elsewhere."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeVar, cast
 
 import anyio
@@ -23,6 +25,7 @@ from hubapi.errors import (
     ConfigurationError,
     DeadlineExceeded,
     DecodeError,
+    Forbidden,
     HubError,
     NotSentError,
     RateLimited,
@@ -33,6 +36,7 @@ from hubapi.errors import (
 T = TypeVar("T")
 
 _log = logging.getLogger("hubapi")
+_listening: ContextVar[tuple[list[Answer], ...]] = ContextVar("hubapi answers", default=())
 
 
 @frozen(kw_only=True)
@@ -70,6 +74,7 @@ class Line:
     gate: Gate
     bearers: Mapping[Auth, Bearer] = field(repr=False)
     clock: Clock
+    likely_causes: Mapping[Auth, str] = field(factory=dict[Auth, str])
     hooks: Hooks = field(factory=Hooks)
     counters: Counters = field(factory=Counters)
     budget: RetryBudget = field(factory=RetryBudget)
@@ -77,6 +82,17 @@ class Line:
 
     def __attrs_post_init__(self) -> None:
         self.life = Life(self.clock)
+
+
+@contextmanager
+def listen() -> Generator[list[Answer]]:
+    """Keep the last answer of the calls that succeed inside the block, and in the tasks it starts."""
+    answers: list[Answer] = []
+    token = _listening.set((*_listening.get(), answers))
+    try:
+        yield answers
+    finally:
+        _listening.reset(token)
 
 
 @define(eq=False)
@@ -101,14 +117,21 @@ class Pipeline:
         try:
             answer = await self.deliver(call)
             if answer.status >= 300:
-                raise error_of(answer, operation)
+                raise self._explained(error_of(answer, operation), operation.auth)
             if call.unreadable is not None:
                 raise call.unreadable
+            for heard in _listening.get():
+                heard[:] = [answer]
             return cast("T", call.result)
         except HubError as error:
             error.operation = error.operation or operation.id
             error.attempts = error.attempts or call.attempts
             raise
+
+    def _explained(self, error: StatusError, auth: Auth) -> StatusError:
+        if isinstance(error, Forbidden) and auth in self.line.likely_causes:
+            error.args = (f"{error.reason}. Likely cause: {self.line.likely_causes[auth]}",)
+        return error
 
     async def exchange(self, operation: Operation[Any]) -> Answer:
         """Send an operation without bearer or gate and return whatever answer comes: a login's way."""

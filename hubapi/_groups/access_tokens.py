@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from attrs import frozen
 
 from hubapi._core.operation import Client
-from hubapi._core.paging import Paginator, by_link
+from hubapi._core.page_styles import by_link, check_page_size
+from hubapi._core.paging import Paginator
 from hubapi._core.wire import UNSET, UnsetType
 from hubapi._generated.endpoints import access_tokens as endpoints
 from hubapi._generated.models.access_tokens import (
@@ -40,6 +41,14 @@ class AccessTokens:
 
         Raises:
             BadRequest: the server does not accept the label or the scopes.
+            Forbidden: the login is a personal access token itself (D18).
+
+        Example:
+            >>> async def new_token(hub):
+            ...     created = await hub.access_tokens.create("ci", ["repo:read"])
+            ...     return created.token
+
+        Source: https://docs.docker.com/reference/api/hub/latest/#tag/access-tokens/paths/~1v2~1access-tokens/post
         """
         body = CreateAccessTokenRequest(token_label=token_label, scopes=builtins.list(scopes))
         return await endpoints.create(self._client, body)
@@ -49,7 +58,18 @@ class AccessTokens:
 
         Args:
             page_size: Tokens a request, 1 to 100.
+
+        Raises:
+            ConfigurationError: *page_size* is out of range.
+            Forbidden: the login is a personal access token itself (D18).
+
+        Example:
+            >>> async def unused(hub):
+            ...     return [token.token_label async for token in hub.access_tokens.list() if token.last_used is None]
+
+        Source: https://docs.docker.com/reference/api/hub/latest/#tag/access-tokens/paths/~1v2~1access-tokens/get
         """
+        check_page_size(page_size)
 
         async def call(client: Client) -> GetAccessTokensResponse:
             return await endpoints.list(client, page_size=page_size)
@@ -67,6 +87,12 @@ class AccessTokens:
 
         Raises:
             NotFound: there is none of that id.
+
+        Example:
+            >>> async def scopes(hub, uuid):
+            ...     return (await hub.access_tokens.get(uuid)).scopes
+
+        Source: https://docs.docker.com/reference/api/hub/latest/#tag/access-tokens/paths/~1v2~1access-tokens~1{uuid}/get
         """
         return await endpoints.get(self._client, uuid)
 
@@ -81,7 +107,14 @@ class AccessTokens:
             is_active: Whether it may be used.
 
         Raises:
+            BadRequest: the server does not accept the label.
             NotFound: there is none of that id.
+
+        Example:
+            >>> async def switch_off(hub, uuid):
+            ...     await hub.access_tokens.update(uuid, is_active=False)
+
+        Source: https://docs.docker.com/reference/api/hub/latest/#tag/access-tokens/paths/~1v2~1access-tokens~1{uuid}/patch
         """
         return await endpoints.update(
             self._client, uuid, PatchAccessTokenRequest(token_label=token_label, is_active=is_active)
@@ -95,5 +128,13 @@ class AccessTokens:
 
         Raises:
             NotFound: there is none of that id.
+
+        Example:
+            >>> async def clean_up(hub):
+            ...     async for token in hub.access_tokens.list():
+            ...         if not token.is_active and token.uuid:
+            ...             await hub.access_tokens.delete(token.uuid)
+
+        Source: https://docs.docker.com/reference/api/hub/latest/#tag/access-tokens/paths/~1v2~1access-tokens~1{uuid}/delete
         """
         await endpoints.delete(self._client, uuid)

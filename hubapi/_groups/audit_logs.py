@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, TypeVar
 from attrs import frozen
 
 from hubapi._core.moments import moment
-from hubapi._core.paging import Paginator, by_number
+from hubapi._core.page_styles import by_number, check_page_size
+from hubapi._core.paging import Paginator
 from hubapi._core.pipeline import Pipeline
 from hubapi._core.wire import UNSET, UnsetType
 from hubapi._generated.endpoints import audit_logs as endpoints
 from hubapi._generated.models.audit_logs import AuditLog, GetAuditActionsResponse
-from hubapi.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from hubapi.export.report import ExportReport, Progress
 
 T = TypeVar("T")
-
-PAGE_SIZE = 100  # the most a page holds (D14)
 
 
 @frozen
@@ -44,7 +42,7 @@ class AuditLogs:
         actor: str | None = None,
         since: datetime | date | None = None,
         until: datetime | date | None = None,
-        page_size: int = PAGE_SIZE,
+        page_size: int = 100,
     ) -> Paginator[AuditLog]:
         """List events, the newest first.
 
@@ -62,13 +60,16 @@ class AuditLogs:
 
         Raises:
             ConfigurationError: a datetime has no zone, or *page_size* is out of range.
+            Forbidden: the login is no owner, or of a kind that may not read audit logs (D18).
+            NotFound: there is no such account.
 
         Example:
             >>> async def actors(hub):
             ...     return {event.actor async for event in hub.audit_logs.list("acme", action="repo.tag.push")}
+
+        Source: https://docs.docker.com/reference/api/hub/latest/#tag/audit-logs/operation/AuditLogs_GetAuditLogs
         """
-        if not 1 <= page_size <= PAGE_SIZE:
-            raise ConfigurationError(f"page_size is {page_size}; the server gives 1 to {PAGE_SIZE} events a page")
+        check_page_size(page_size)
         start, end = moment(since), moment(until)
 
         async def call(page: int) -> Sequence[AuditLog] | None:
@@ -92,6 +93,17 @@ class AuditLogs:
 
         Args:
             account: The organisation or user.
+
+        Raises:
+            Forbidden: the login may not read this account's log.
+            NotFound: there is no such account.
+
+        Example:
+            >>> async def names(hub):
+            ...     groups = (await hub.audit_logs.actions("acme")).actions or {}
+            ...     return {group: [action.name for action in known.actions or []] for group, known in groups.items()}
+
+        Source: https://docs.docker.com/reference/api/hub/latest/#tag/audit-logs/operation/AuditLogs_GetAuditActions
         """
         return await endpoints.actions(self._client, account)
 

@@ -30,6 +30,13 @@ class OrgSettingsGroup:
         Raises:
             Forbidden: the login may not see them.
             NotFound: there is no such organisation.
+
+        Example:
+            >>> async def is_restricted(hub):
+            ...     images = (await hub.org_settings.get("acme")).restricted_images
+            ...     return images is not None and images.enabled
+
+        Source: https://docs.docker.com/reference/api/hub/latest/#tag/org-settings/paths/~1v2~1orgs~1{name}~1settings/get
         """
         return await endpoints.get(self._client, org)
 
@@ -43,6 +50,16 @@ class OrgSettingsGroup:
         Raises:
             Forbidden: the login is no owner.
             NotFound: there is no such organisation.
+
+        Example:
+            >>> from hubapi.models import RestrictedImages
+            >>> only_official = RestrictedImages(
+            ...     enabled=True, allow_official_images=True, allow_verified_publishers=False
+            ... )
+            >>> async def restrict(hub):
+            ...     return await hub.org_settings.update("acme", only_official)
+
+        Source: https://docs.docker.com/reference/api/hub/latest/#tag/org-settings/paths/~1v2~1orgs~1{name}~1settings/put
         """
         switches = UpdateRestrictedImages(
             enabled=bool(restricted_images.enabled),

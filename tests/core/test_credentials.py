@@ -21,7 +21,7 @@ from hubapi import (
     Totp,
 )
 from hubapi._core.secret import Secret
-from hubapi.credentials import credentials_from_env, identity, scim_token_from_env
+from hubapi.credentials import credentials_from_env, scim_token_from_env
 
 # The frames of the package: its folder, whatever the checkout around it is called.
 PACKAGE = str(Path(hubapi.__file__).parent)
@@ -192,17 +192,6 @@ def test_a_secret_is_shown_to_nobody() -> None:
         with pytest.raises(TypeError, match="not pickled") as caught:
             reduce()
         assert "canary" not in shown_by(caught.value)
-
-
-def test_identities_tell_apart() -> None:
-    """Whose budget a request counts against, without the secret."""
-    found = [
-        identity(one)
-        for one in (Password("moby", "x"), PersonalAccessToken("moby", "x"), OrgAccessToken("moby", "x"), Anonymous())
-    ]
-
-    assert ["user:moby", "user:moby", "org:moby", "anonymous"] == found
-    assert "canary" not in identity(StaticToken("canary"))
 
 
 # --- the environment

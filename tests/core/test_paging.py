@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from hubapi import AsyncHub, ConfigurationError, DecodeError, HubError, NotFound, ServerError, UnsafeLinkError
-from hubapi._core.paging import Page, Paginator
+from hubapi._core.page_styles import Page
+from hubapi._core.paging import Paginator
 from hubapi.models import Tag
 from hubapi.testing import FakeHub, VirtualClock
 from tests.core.scripted import Canned, Script, hub_of, json
@@ -158,14 +159,6 @@ async def test_a_stale_next_after_a_short_first_page_is_the_end(clock: VirtualCl
     assert [1, 2] == await ids(tags(script, clock))
 
 
-async def test_short_is_short_of_100_where_more_was_asked_for(clock: VirtualClock) -> None:
-    """More than a hundred is taken as a hundred (D14): such a page is full, and a 404 after it an error."""
-    script = Script([page(range(100), f"{PATH}?page=2"), json({"message": "no"}, 404)])
-
-    with pytest.raises(NotFound):
-        await tags(script, clock, page_size=1000).collect()
-
-
 async def test_a_404_after_a_full_page_is_an_error(clock: VirtualClock) -> None:
     """Something is gone that was to come; the cursor says where."""
     script = Script([page([1, 2, 3], f"{PATH}?page=2"), json({"message": "no"}, 404)])
@@ -228,6 +221,61 @@ async def test_a_404_past_the_first_bare_page_is_the_end(clock: VirtualClock) ->
     script = Script([logs(range(3)), Canned(404)])
 
     assert 3 == len(await hub_of(script, clock).audit_logs.list("acme", page_size=3).collect())
+
+
+async def test_a_server_that_gives_one_page_for_ever_is_found_out(clock: VirtualClock) -> None:
+    """It ignores the page's number: what else there is, nobody knows. That is an error, and no endless walk."""
+    script = Script([logs(range(3))])
+    walk = hub_of(script, clock).audit_logs.list("acme", page_size=3)
+
+    with pytest.raises(HubError, match="page 2 is page 1 again"):
+        await walk.collect()
+
+    assert 2 == len(script.requests)
+
+
+@pytest.mark.parametrize("size", [-1, 0, 101])
+def test_a_page_size_out_of_range_is_refused_at_once(size: int) -> None:
+    """The server would change it without a word (D14)."""
+    hub = hub_of(Script([page([])]))
+    for listing in (
+        lambda: hub.repositories.list_tags("library", "python", page_size=size),
+        lambda: hub.access_tokens.list(page_size=size),
+        lambda: hub.audit_logs.list("acme", page_size=size),
+        lambda: hub.scim.list_users(count=2 * size),
+    ):
+        with pytest.raises(ConfigurationError, match=f"is {size}; .* 1 to 100|is {2 * size}; .* 1 to 200"):
+            listing()
+
+
+# --- a listing that is empty
+
+
+@pytest.mark.parametrize(("status", "expected"), [(200, []), (404, None)])
+async def test_nothing_and_no_such_thing_are_told_apart_on_request(
+    status: int, expected: list[int] | None, clock: VirtualClock
+) -> None:
+    """The server lists nothing for a namespace that does not exist (D17)."""
+    script = Script([page([]), Canned(status)])
+    walk = hub_of(script, clock).repositories.list_tags("nobody", "x", must_exist=True)
+
+    if expected is None:
+        with pytest.raises(NotFound, match="there is no nobody/x"):
+            await walk.collect()
+    else:
+        assert expected == await ids(walk)
+
+    assert "HEAD /v2/namespaces/nobody/repositories/x" == script.sent[1]
+
+
+async def test_a_listing_with_tags_needs_no_second_look(clock: VirtualClock) -> None:
+    """Nor one that is read without the request."""
+    full, empty = Script([page([1])]), Script([page([])])
+
+    await hub_of(full, clock).repositories.list_tags("library", "python", must_exist=True).collect()
+    await hub_of(empty, clock).repositories.list_tags("nobody", "x").collect()
+
+    assert [1, 1] == [len(full.requests), len(empty.requests)]
 
 
 # --- SCIM

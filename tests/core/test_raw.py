@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import anyio
+import httpx
 import pytest
 
 from hubapi import AsyncHub, ConfigurationError, DecodeError, NotFound, OrgAccessToken
@@ -117,3 +119,90 @@ async def test_a_route_that_the_description_lacks_is_reached_over_http() -> None
             await hub.raw.request("GET", "/v2/nothing/here")
 
     assert fake.events("acme")[:2] == page["logs"]
+
+
+# --- the answer beside the result
+
+
+async def test_the_answer_stands_beside_the_result() -> None:
+    """Status, headers, rate limit, and the JSON with its unknown keys."""
+    tag = {"name": "3.13", "new_key": [1]}
+    limits = {"x-ratelimit-limit": "180", "x-ratelimit-remaining": "7", "x-ratelimit-reset": "1735689658"}
+    hub = hub_of(Script([json(tag, **limits)]))
+
+    answer = await hub.raw.response(hub.repositories.get_tag("library", "python", "3.13"))
+
+    assert ("3.13", 200, tag) == (answer.result.name, answer.status, answer.json())
+    assert "180" == answer.headers["x-ratelimit-limit"]
+    assert answer.rate_limit is not None
+    assert (180, 7, 1735689658) == (
+        answer.rate_limit.limit,
+        answer.rate_limit.remaining,
+        answer.rate_limit.reset_at and answer.rate_limit.reset_at.timestamp(),
+    )
+
+
+async def test_it_shows_no_secret() -> None:
+    """A new token stands in the body."""
+    hub = hub_of(Script([json({"token": "dckr_pat_canary"}, 201)]))
+
+    answer = await hub.raw.response(hub.access_tokens.create("ci", ["repo:read"]))
+
+    assert "dckr_pat_canary" == answer.result.token
+    assert "canary" not in repr(answer)
+
+
+async def test_of_several_requests_the_last_answer_is_kept() -> None:
+    """As for a walk."""
+    hub = hub_of(Script([json({"logs": [{"action": "a"}]}), json({"logs": []})]))
+
+    answer = await hub.raw.response(hub.audit_logs.list("acme").collect())
+
+    assert (1, {"logs": []}) == (len(answer.result), answer.json())
+
+
+async def test_calls_side_by_side_keep_to_their_own_answers() -> None:
+    """Each is awaited in a task of its own."""
+
+    async def echo(request: httpx.Request) -> Canned:
+        return json({"name": request.url.path[-1]})
+
+    hub = hub_of(Script([echo]))
+    names: list[tuple[str | None, str]] = []
+
+    async def ask(tag: str) -> None:
+        answer = await hub.raw.response(hub.repositories.get_tag("library", "python", tag))
+        names.append((answer.result.name, answer.json()["name"]))
+
+    async with anyio.create_task_group() as tasks:
+        for tag in ("x", "y", "z"):
+            tasks.start_soon(ask, tag)
+
+    assert [("x", "x"), ("y", "y"), ("z", "z")] == sorted(names)
+
+
+async def test_an_answer_without_a_body_has_no_json() -> None:
+    """Such as that of a HEAD, or a 204."""
+    hub = hub_of(Script([Canned(204)]))
+
+    assert None is (await hub.raw.response(hub.access_tokens.delete("1"))).json()
+
+
+async def test_a_call_without_a_request_has_no_answer() -> None:
+    """As of a paginator that has the item already."""
+    hub = hub_of(Script([json({"logs": [{"action": "a"}, {"action": "b"}]})]))
+    walk = hub.audit_logs.list("acme")
+    await walk.first()
+
+    with pytest.raises(ConfigurationError, match="made no request"):
+        await hub.raw.response(walk.first())
+
+
+async def test_a_failed_call_fails_as_ever() -> None:
+    """The error has the answer's parts itself."""
+    hub = hub_of(Script([json({"message": "no"}, 404)]))
+
+    with pytest.raises(NotFound) as caught:
+        await hub.raw.response(hub.repositories.get_tag("library", "python", "x"))
+
+    assert (404, b'{"message":"no"}') == (caught.value.status, caught.value.body)
