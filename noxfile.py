@@ -72,16 +72,24 @@ def generate(session: nox.Session) -> None:
 
 
 @nox.session(python=CURRENT)
+def fuzz(session: nox.Session) -> None:
+    """Ask a FakeHub on loopback whatever the description allows, and more, and hold its answers against it."""
+    _install(session, "fuzz")
+    session.run("python", "-m", "tests.fuzz", *session.posargs)
+
+
+@nox.session(python=CURRENT)
 def wheel(session: nox.Session) -> None:
     """Build the wheel, and run the suite against it away from the sources."""
     place = Path(session.create_tmp()).resolve()
     session.run("pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(place / "dist"), ".")
     (built,) = (place / "dist").glob("*.whl")
     session.install("--force-reinstall", f"{built}[cli,testing]", *nox.project.dependency_groups(PROJECT, "test"))
-    for name in ("tests", "openapi", "scripts"):
+    for name in ("tests", "openapi", "scripts", "docs"):
         shutil.rmtree(place / name, ignore_errors=True)
         shutil.copytree(ROOT / name, place / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "pyproject.toml", place)
+    for path in (ROOT / "pyproject.toml", ROOT / "LICENSE", *ROOT.glob("*.md")):
+        shutil.copy(path, place)
     session.chdir(place)
     # The generator is no part of the wheel; its own tests look at the sources.
     session.run("pytest", "--ignore=tests/generate", *session.posargs)

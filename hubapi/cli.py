@@ -1,13 +1,14 @@
 """The command `hubapi`. It needs the extra: `pip install "hubapi-client[cli]"`."""
 
 import sys
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 try:
     import click
 
-    from hubapi import demo as _demo
+    from hubapi.fake_command import fake, the_extra_testing
     from hubapi.progress import show_export
 except ModuleNotFoundError as error:  # pragma: no cover - seen by the wheel session, which installs no extra
     sys.exit(f'the command hubapi needs {error.name}: pip install "hubapi-client[cli]"')
@@ -61,10 +62,15 @@ def demo(orgs: int, events: int, out: Path | None) -> None:
 
     The server limits the rate with Docker Hub's own headers, and its tokens live for seconds.
     """
-    _exit_with(lambda: _demo.run(orgs=orgs, events=events, out=out))
+    with the_extra_testing("demo"):
+        from hubapi import demo  # noqa: PLC0415 - needs an extra of its own
+    _exit_with(lambda: demo.run(orgs=orgs, events=events, out=out))
 
 
-def _exit_with(run: "_demo.Run") -> None:
+main.add_command(fake)
+
+
+def _exit_with(run: Callable[[], Awaitable[int]]) -> None:
     try:
         sys.exit(anyio.run(run))
     except HubError as error:

@@ -4,11 +4,10 @@ import json
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Awaitable, Callable, Generator, Iterable
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeAlias
 
 import anyio
 import anyio.to_thread
@@ -17,8 +16,6 @@ from rich.console import Console
 from hubapi import AsyncHub, Password, Settings
 from hubapi.progress import show_export
 from hubapi.testing import FakeHub, RateLimit
-
-Run: TypeAlias = Callable[[], Awaitable[int]]
 
 WINDOW_S = 10.0
 LIMIT = 180

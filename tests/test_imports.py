@@ -18,18 +18,30 @@ ROOT = Path(hubapi.__file__).parent
 # From the ground up: a module imports from its own layer or from those above it in this list, never from one below.
 LAYERS: list[tuple[str, set[str]]] = [
     ("the words", {"hubapi._version", "hubapi.errors", "hubapi._core.lazy", "hubapi._core.clock"}),
-    ("plain values", {"hubapi._core.secret", "hubapi._core.operation", "hubapi._core.wire", "hubapi.credentials"}),
+    ("plain values", {"hubapi._core.secret", "hubapi._core.operation", "hubapi._core.wire", "hubapi.credentials", "hubapi.scim"}),
     ("the parts of a request's way", {"hubapi._core"}),
-    ("the way", {"hubapi._core.pipeline", "hubapi._core.paging"}),
+    ("the way", {"hubapi._core.pipeline", "hubapi._core.bearers", "hubapi._core.paging"}),
     ("generated", {"hubapi._generated"}),
     ("models", {"hubapi.models"}),
     ("export", {"hubapi.export"}),
     ("groups", {"hubapi._groups"}),
     ("the hub", {"hubapi._hub"}),
     ("the package", {"hubapi"}),
-    ("edges", {"hubapi.cli", "hubapi.progress", "hubapi.demo", "hubapi.testing", "hubapi.fastapi", "hubapi.__main__"}),
+    (
+        "edges",
+        {
+            "hubapi.__main__",
+            "hubapi.cli",
+            "hubapi.demo",
+            "hubapi.fake_command",
+            "hubapi.fastapi",
+            "hubapi.progress",
+            "hubapi.pytest_plugin",
+            "hubapi.testing",
+        },
+    ),
 ]
-MAY_IMPORT_HTTPX = {"hubapi._core.transport", "hubapi.testing"}
+MAY_IMPORT_HTTPX = {"hubapi._core.connections", "hubapi._core.transport", "hubapi.testing"}
 
 
 @frozen

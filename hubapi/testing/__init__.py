@@ -4,6 +4,8 @@ Needs the extra ``testing``: ``pip install "hubapi-client[testing]"``.
 """
 
 try:
+    from . import faults
+    from ._injections import Injection
     from ._limits import RateLimit, RetryAfter
     from ._request_log import RequestRecord
     from .clock import VirtualClock
@@ -16,4 +18,4 @@ except ModuleNotFoundError as missing:
         f'hubapi.testing needs {package}: pip install "hubapi-client[testing]"', name=package
     ) from missing
 
-__all__ = ["FakeHub", "RateLimit", "RequestRecord", "RetryAfter", "VirtualClock"]
+__all__ = ["FakeHub", "Injection", "RateLimit", "RequestRecord", "RetryAfter", "VirtualClock", "faults"]

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from hashlib import blake2b
+from random import Random
+from string import ascii_letters, digits
 from typing import Literal
 from uuid import UUID
 
@@ -13,7 +15,7 @@ from starlette.responses import Response
 
 from ._calls import Refused, detail, json_answer
 
-__all__ = ["Account", "Accounts", "Bearer", "LoginKind", "LoginPolicy"]
+__all__ = ["AccessToken", "Account", "Accounts", "Bearer", "LoginKind", "LoginPolicy"]
 
 LoginKind = Literal["password", "pat", "exchanged pat", "oat"]
 """What a session began with: some routes refuse some (docker/hub-feedback#2478, #2367). An exchanged one is a
@@ -21,6 +23,21 @@ personal access token that went to `/v2/auth/token`."""
 
 _REFUSED = "Incorrect authentication credentials"
 _SECOND_STEP_S = 300  # to send the code in
+
+
+@define(eq=False)
+class AccessToken:
+    """A personal access token, or an organisation's."""
+
+    uuid: str
+    secret: str = field(repr=False)
+    label: str
+    scopes: list[str]
+    created: float
+    creator_ip: str
+    creator_ua: str
+    is_active: bool = True
+    last_used: float | None = None
 
 
 @define
@@ -31,14 +48,19 @@ class Account:
     uuid: str
     owners: frozenset[str] | None = None
     """None for a user."""
-    secrets: set[str] = field(factory=set[str], repr=False)
     password: str | None = field(default=None, repr=False)
-    """The one of the secrets that is no token, and that a second factor goes with."""
     second_factor: TOTP | None = field(default=None, repr=False)
+    """Goes with the password; tokens need none."""
+    tokens: dict[str, AccessToken] = field(factory=dict[str, AccessToken])
+    """By id, the oldest first."""
 
     @property
     def is_org(self) -> bool:
         return self.owners is not None
+
+    def token_of(self, secret: str) -> AccessToken | None:
+        """Return the token that *secret* is; None for one that is switched off, too."""
+        return next((token for token in self.tokens.values() if token.secret == secret and token.is_active), None)
 
 
 @frozen
@@ -61,6 +83,7 @@ class _Session:
     account: str
     expires: int
     kind: LoginKind = "password"
+    token: AccessToken | None = None
 
 
 @frozen
@@ -70,6 +93,7 @@ class Bearer:
     account: str | None = None
     problem: str | None = None
     kind: LoginKind | None = None
+    token: AccessToken | None = None
 
 
 class Accounts:
@@ -85,6 +109,7 @@ class Accounts:
         self._half_in: dict[str, _Session] = {}
         self._scim_tokens: dict[str, str] = {}
         self._issued = 0
+        self._tokens = Random(f"{seed}/access tokens")  # noqa: S311 - meant to repeat
 
     def add_second_factor(self, name: str, totp_secret: str) -> None:
         """Ask for a code whenever *name* signs in with the password."""
@@ -97,7 +122,13 @@ class Accounts:
         self._scim_tokens[token] = org
 
     def add(
-        self, name: str, tokens: Iterable[str], owners: Iterable[str] | None = None, *, password: str | None = None
+        self,
+        name: str,
+        tokens: Iterable[str],
+        owners: Iterable[str] | None = None,
+        *,
+        password: str | None = None,
+        now: float = 0.0,
     ) -> Account:
         if name in self._accounts:
             raise ValueError(f"there already is an account {name!r}")
@@ -105,13 +136,42 @@ class Accounts:
         for owner in owning or ():
             if owner not in self._accounts:
                 raise ValueError(f"{owner!r}, an owner of {name!r}, is no account: add the user first")
-        secrets = {*tokens} if password is None else {password, *tokens}
-        account = Account(name, self._uuid(name), owning, secrets, password)
+        account = Account(name, self.uuid_of(name), owning, password)
+        for number, secret in enumerate(dict.fromkeys(tokens), start=1):
+            self.add_token(account, f"token {number}", ["repo:admin"], now=now, secret=secret)
         self._accounts[name] = account
         return account
 
+    def add_token(
+        self,
+        account: Account,
+        label: str,
+        scopes: list[str],
+        *,
+        now: float,
+        secret: str | None = None,
+        creator_ip: str = "127.0.0.1",
+        creator_ua: str = "FakeHub",
+    ) -> AccessToken:
+        """Give *account* an access token; its secret is made up where there is none."""
+        if secret is None:
+            secret = "dckr_pat_" + "".join(self._tokens.choices(ascii_letters + digits + "-_", k=27))
+        uuid = str(UUID(int=self._tokens.getrandbits(128), version=4))
+        token = AccessToken(uuid, secret, label, scopes, now, creator_ip, creator_ua)
+        account.tokens[uuid] = token
+        return token
+
+    def end_sessions(self, token: AccessToken) -> None:
+        """Make the bearer tokens worthless that *token* was logged in for."""
+        self._sessions = {bearer: session for bearer, session in self._sessions.items() if session.token is not token}
+
     def get(self, name: str) -> Account | None:
         return self._accounts.get(name)
+
+    def people_of(self, name: str) -> list[str]:
+        """Return who acts for an account: its owners, or whose it is."""
+        account = self._accounts[name]
+        return sorted(account.owners or ()) or [name]
 
     def may_administer(self, who: str | None, name: str) -> bool:
         """Say whether *who* is the account *name*, or one of its owners."""
@@ -126,17 +186,23 @@ class Accounts:
         failures = self._failures.setdefault(name, _Failures())
         if now < failures.locked_until:
             raise Refused(_locked())
-        if account is None or secret not in account.secrets:
+        by_password = account is not None and secret == account.password
+        token = None if account is None or by_password else account.token_of(secret)
+        if account is None or not (by_password or token):
             # Names that nobody has are locked too: the answer must not tell which exist.
             self._fail(failures, now)
             raise Refused(detail(_REFUSED, 401))
-        if account.second_factor is not None and secret == account.password:
+        if by_password and account.second_factor is not None:
             if orgs:
                 # No answer on record: this route knows no second step.
                 raise Refused(detail(_REFUSED, 401))
             raise Refused(self._ask_for_code(account, now))
         failures.in_a_row = 0
-        return self._open_session(account, now, _kind(account, secret, exchanged=orgs))
+        if token is None:
+            return self._open_session(account, now, "password")
+        token.last_used = now
+        kind: LoginKind = "oat" if account.is_org else "exchanged pat" if orgs else "pat"
+        return self._open_session(account, now, kind, token)
 
     def sign_in_with_code(self, half_in: str, code: str, now: float) -> str:
         """Return a new token for whom `sign_in` has asked for a code; raise `Refused` otherwise."""
@@ -173,7 +239,7 @@ class Accounts:
             return Bearer(problem="Error decoding signature.")
         if now >= session.expires:
             return Bearer(problem="Signature has expired.")
-        return Bearer(account=session.account, kind=session.kind)
+        return Bearer(account=session.account, kind=session.kind, token=session.token)
 
     def revoke_tokens(self) -> None:
         self._sessions.clear()
@@ -192,10 +258,12 @@ class Accounts:
         text = "Require secondary authentication on MFA enabled account"
         return json_answer({"detail": text, "login_2fa_token": token}, 401)
 
-    def _open_session(self, account: Account, now: float, kind: LoginKind) -> str:
+    def _open_session(
+        self, account: Account, now: float, kind: LoginKind, access_token: AccessToken | None = None
+    ) -> str:
         expires = int(now) + self._policy.token_lifetime_s
         token = self._sign(account, int(now), expires)
-        self._sessions[token] = _Session(account.name, expires, kind)
+        self._sessions[token] = _Session(account.name, expires, kind, access_token)
         return token
 
     def _sign(self, account: Account, issued_at: int, expires: int) -> str:
@@ -204,21 +272,13 @@ class Accounts:
             "iat": issued_at,
             "exp": expires,
             "sub": account.uuid,
-            "jti": self._uuid(f"token {self._issued}"),
+            "jti": self.uuid_of(f"token {self._issued}"),
         }
         # Half of the types of a key come from `cryptography`, which need not be there.
         return jwt.encode(claims, self._key, algorithm="HS256")  # pyright: ignore[reportUnknownMemberType]
 
-    def _uuid(self, name: str) -> str:
+    def uuid_of(self, name: str) -> str:
         return str(UUID(bytes=blake2b(f"{self._seed}/{name}".encode(), digest_size=16).digest(), version=4))
-
-
-def _kind(account: Account, secret: str, *, exchanged: bool) -> LoginKind:
-    if account.is_org:
-        return "oat"
-    if secret == account.password:
-        return "password"
-    return "exchanged pat" if exchanged else "pat"
 
 
 def _moment(now: float) -> datetime:

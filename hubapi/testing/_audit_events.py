@@ -11,27 +11,45 @@ from ._timestamps import protobuf_text
 
 __all__ = ["ACTIONS", "AuditEvent", "encode_event", "event_id", "generate_events"]
 
+# Names and labels are those of the API's description, or of the one of 2026 where the older one lacks them.
 _GROUPS = {
     "org": (
         "Organization",
         {
             "team.create": "Team Created",
+            "team.update": "Team Updated",
             "team.delete": "Team Deleted",
             "team.member.add": "Team Member Added",
             "team.member.remove": "Team Member Removed",
             "team.member.invite": "Team Member Invited",
+            "member.add": "Organization Member Added",
             "member.removed": "Organization Member Removed",
+            "member.role.change": "Member Role Changed",
             "create": "Organization Created",
+            "settings.update": "Organization Settings Updated",
+            "access_token.create": "Access token created",
+            "access_token.update": "Access token updated",
+            "access_token.delete": "Access token deleted",
         },
     ),
     "repo": (
         "Repository",
         {
             "create": "Repository Created",
+            "update": "Repository Updated",
             "delete": "Repository Deleted",
             "change_privacy": "Privacy Changed",
             "tag.push": "Tag Pushed",
             "tag.delete": "Tag Deleted",
+        },
+    ),
+    # No document tells what users' own logs hold: in the style of the others.
+    "user": (
+        "User",
+        {
+            "access_token.create": "Access token created",
+            "access_token.update": "Access token updated",
+            "access_token.delete": "Access token deleted",
         },
     ),
 }

@@ -9,7 +9,7 @@ from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
 if TYPE_CHECKING:
-    from ._accounts import LoginKind
+    from ._accounts import AccessToken, LoginKind
 
 __all__ = ["Call", "Handler", "Refused", "detail", "json_answer", "message", "rpc_status"]
 
@@ -27,6 +27,28 @@ class Call:
     url: str
     """Absolute, as the client addressed it, without the query."""
     body: bytes = field(repr=False)
+    address: str = ""
+    """Where it came from."""
+    user_agent: str = ""
+    token: "AccessToken | None" = None
+    """The access token that the caller logged in with, if it was one."""
+
+    @property
+    def actor(self) -> str:
+        """The caller, as audit logs name who acts through a token."""
+        return (self.account or "") if self.token is None else f'{self.account} - access token "{self.token.label}"'
+
+    @property
+    def token_data(self) -> dict[str, str]:
+        """What the data of an audit event say of that token."""
+        if self.token is None:
+            return {}
+        kind = "oat" if self.kind == "oat" else "pat"
+        return {
+            "access_token_id": self.token.uuid,
+            "access_token_label": self.token.label,
+            "access_token_type": kind,
+        }
 
 
 Handler = Callable[[Call], Response]

@@ -1,12 +1,12 @@
 """The routes that turn a password or a token into a bearer token."""
 
-import json
 from typing import Any
 
 from starlette.responses import Response
 
 from ._accounts import Accounts
-from ._calls import Call, Refused, json_answer
+from ._bodies import invalid, read_object
+from ._calls import Call, json_answer
 from ._routes import Operation
 
 __all__ = ["login_operations"]
@@ -37,22 +37,13 @@ def login_operations(accounts: Accounts) -> list[Operation]:
 
 def _fields(body: bytes, *names: str) -> list[str]:
     """Return these string fields of a JSON object; raise `Refused` with a 400 that names what is wrong."""
-    try:
-        content: Any = json.loads(body)
-    except ValueError:
-        raise _invalid({}, "the body is not JSON") from None
-    if not isinstance(content, dict):
-        raise _invalid({}, "the body is not a JSON object")
-    values: dict[str, Any] = {name: content.get(name) for name in names}  # pyright: ignore[reportUnknownMemberType]
+    content = read_object(body)
+    values: dict[str, Any] = {name: content.get(name) for name in names}
     wrong = {name: "a non-empty string is required" for name, value in values.items() if not _is_text(value)}
     if wrong:
-        raise _invalid(wrong, "validation failed")
+        raise invalid(wrong)
     return list(values.values())
 
 
 def _is_text(value: object) -> bool:
     return isinstance(value, str) and value != ""
-
-
-def _invalid(fields: dict[str, str], text: str) -> Refused:
-    return Refused(json_answer({"fields": fields, "text": text}, 400))

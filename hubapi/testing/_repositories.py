@@ -1,34 +1,36 @@
-"""Repositories and their tags, and the routes that read them."""
+"""Repositories and their tags, and the routes to them."""
 
-from collections.abc import Sequence
-from urllib.parse import urlencode
+from collections.abc import Callable, Mapping
 
 from attrs import define, field
 from starlette.responses import Response
 
 from ._accounts import Accounts
+from ._audit_logs import AuditLogs
 from ._calls import Call, Refused, json_answer, message
+from ._pages import answer_page
 from ._routes import Operation
+from ._tags import Tag
 
 __all__ = ["Repositories", "Repository"]
 
-_DEFAULT_PAGE_SIZE = 10
-_MAX_PAGE_SIZE = 100
+_MAY_DELETE = "repo:admin"
 
 
 @define
 class Repository:
-    """One repository; its tags in the order they are listed, each as the JSON it is served as."""
+    """One repository; its tags by name, the newest first."""
 
     private: bool
-    tags: dict[str, bytes] = field(factory=dict[str, bytes], repr=False)
+    tags: dict[str, Tag] = field(factory=dict[str, Tag], repr=False)
 
 
 class Repositories:
     """Every repository, by namespace and name."""
 
-    def __init__(self, accounts: Accounts) -> None:
+    def __init__(self, accounts: Accounts, audit_logs: AuditLogs) -> None:
         self._accounts = accounts
+        self._audit_logs = audit_logs
         self._namespaces: dict[str, dict[str, Repository]] = {}
 
     def add(self, namespace: str, name: str, repository: Repository) -> None:
@@ -37,31 +39,114 @@ class Repositories:
             raise ValueError(f"there already is a repository {namespace}/{name}")
         repositories[name] = repository
 
+    def get(self, namespace: str, name: str) -> Repository | None:
+        return self._namespaces.get(namespace, {}).get(name)
+
+    def has_namespace(self, namespace: str) -> bool:
+        return namespace in self._namespaces
+
+    def push(self, namespace: str, name: str, tag: Tag, *, actor: str, now: float) -> None:
+        """Do as a docker client's push does: make the repository unless there is one, and put the tag first."""
+        repository = self.get(namespace, name)
+        whole = f"{namespace}/{name}"
+        if repository is None:
+            repository = Repository(private=False)
+            self.add(namespace, name, repository)
+            self._record(namespace, "repo.create", whole, actor, f"created the repository {whole}", now=now)
+        repository.tags = {tag.name: tag} | {
+            other: kept for other, kept in repository.tags.items() if other != tag.name
+        }
+        text = f"pushed the tag {tag.name} with the digest {tag.digest[:19]} to the repository {whole}"
+        data = {"digest": tag.digest, "tag": tag.name}
+        self._record(namespace, "repo.tag.push", whole, actor, text, now=now, data=data)
+
+    def remove(
+        self,
+        namespace: str,
+        name: str,
+        tag: str,
+        *,
+        actor: str,
+        now: float,
+        token_data: Mapping[str, str] | None = None,
+    ) -> None:
+        """Take a tag away; raise KeyError if there is none."""
+        repository = self.get(namespace, name)
+        if repository is None or tag not in repository.tags:
+            raise KeyError(f"there is no tag {namespace}/{name}:{tag}")
+        del repository.tags[tag]
+        whole = f"{namespace}/{name}"
+        text = f"deleted the tag {tag} from the repository {whole}"
+        data = {"tag": tag, **(token_data or {})}
+        self._record(namespace, "repo.tag.delete", whole, actor, text, now=now, data=data)
+
+    def _record(
+        self,
+        namespace: str,
+        action: str,
+        name: str,
+        actor: str,
+        description: str,
+        *,
+        now: float,
+        data: Mapping[str, str] | None = None,
+    ) -> None:
+        # Not every namespace is an account, and only those have a log.
+        if self._accounts.get(namespace) is not None:
+            self._audit_logs.record(
+                namespace, action, name=name, actor=actor, now=now, data=data, description=description
+            )
+
     def operations(self) -> list[Operation]:
-        tags = "/v2/namespaces/{namespace}/repositories/{repository}/tags"
+        repository = "/v2/namespaces/{namespace}/repositories/{repository}"
+        tags = repository + "/tags"
         return [
+            # Documented since 2025-09-19; the description is older.
+            Operation("repositories.exists", "HEAD", repository, self._exists, bearer="optional"),
             Operation("repositories.list_tags", "GET", tags, self._list_tags, bearer="optional"),
             Operation("repositories.has_tags", "HEAD", tags, self._has_tags, bearer="optional"),
             Operation("repositories.get_tag", "GET", tags + "/{tag}", self._get_tag, bearer="optional"),
             Operation("repositories.has_tag", "HEAD", tags + "/{tag}", self._has_tag, bearer="optional"),
+            # Not in the description: docker/hub-mcp has it, docker/hub-feedback#2249 and hexpm/bob use it.
+            Operation("repositories.delete_tag", "DELETE", tags + "/{tag}", self._delete_tag),
         ]
+
+    def _exists(self, call: Call) -> Response:
+        self._visible(call)
+        return Response(status_code=200)
 
     def _list_tags(self, call: Call) -> Response:
         namespace = call.params["namespace"]
         if namespace not in self._namespaces and self._accounts.get(namespace) is None:
             # A namespace that nobody has is an empty one: docker/hub-feedback#2357.
-            return _page(call, [])
-        return _page(call, list(self._visible(call).tags.values()))
+            return answer_page(call, [])
+        wanted = call.query.get("name", "")
+        tags = [tag for tag in self._visible(call).tags.values() if wanted in tag.name]
+        ordering = call.query.get("ordering", "")
+        if key := _ORDERINGS.get(ordering.removeprefix("-")):
+            # The other way round than elsewhere: `last_updated` is the newest first (badges/shields#12105, renovate).
+            tags.sort(key=key, reverse=not ordering.startswith("-"))
+        return answer_page(call, [tag.raw for tag in tags])
 
     def _has_tags(self, call: Call) -> Response:
-        return Response(status_code=200 if self._visible(call).tags else 404)
+        return Response() if self._visible(call).tags else message("object not found", 404)
 
     def _get_tag(self, call: Call) -> Response:
         tag = self._visible(call).tags.get(call.params["tag"])
-        return message("object not found", 404) if tag is None else json_answer(tag)
+        return message("object not found", 404) if tag is None else json_answer(tag.raw)
 
     def _has_tag(self, call: Call) -> Response:
-        return Response(status_code=200 if call.params["tag"] in self._visible(call).tags else 404)
+        return Response() if call.params["tag"] in self._visible(call).tags else message("object not found", 404)
+
+    def _delete_tag(self, call: Call) -> Response:
+        namespace, repository, tag = (call.params[name] for name in ("namespace", "repository", "tag"))
+        if tag not in self._visible(call).tags:
+            raise Refused(message("object not found", 404))
+        scoped = call.token is None or _MAY_DELETE in call.token.scopes
+        if not scoped or not self._accounts.may_administer(call.account, namespace):
+            raise Refused(message("forbidden", 403))
+        self.remove(namespace, repository, tag, actor=call.actor, now=call.now, token_data=call.token_data)
+        return Response(status_code=204)
 
     def _visible(self, call: Call) -> Repository:
         """Return the repository asked for; one that the caller may not see looks like one that is not."""
@@ -72,27 +157,12 @@ class Repositories:
         return repository
 
 
-def _page(call: Call, items: Sequence[bytes]) -> Response:
-    """Answer with one page; one past the end is 404, but page 1 of nothing (docker/hub-feedback#2357)."""
-    number = _positive(call.query.get("page"), default=1)
-    # More than 100 is taken as 100, silently: badges/shields#4562.
-    size = min(_positive(call.query.get("page_size"), default=_DEFAULT_PAGE_SIZE), _MAX_PAGE_SIZE)
-    first = (number - 1) * size
-    if number > 1 and first >= len(items):
-        return message("Page not found", 404)
-    following = _link(call, number + 1) if first + size < len(items) else b"null"
-    previous = _link(call, number - 1) if number > 1 else b"null"
-    results = b",".join(items[first : first + size])
-    return json_answer(
-        b'{"count":%d,"next":%b,"previous":%b,"results":[%b]}' % (len(items), following, previous, results)
-    )
+def _updated(tag: Tag) -> int:
+    return tag.updated_ns
 
 
-def _link(call: Call, page: int) -> bytes:
-    # Absolute, on the host the client asked. Nothing in a URL needs escaping in JSON.
-    query = {**call.query, "page": str(page)}
-    return f'"{call.url}?{urlencode(query)}"'.encode()
+def _name(tag: Tag) -> str:
+    return tag.name
 
 
-def _positive(text: str | None, *, default: int) -> int:
-    return int(text) if text is not None and text.isdecimal() and int(text) > 0 else default
+_ORDERINGS: dict[str, Callable[[Tag], int] | Callable[[Tag], str]] = {"last_updated": _updated, "name": _name}

@@ -2,6 +2,8 @@
 
 from attrs import frozen
 
+from ._delivery import Fault
+
 __all__ = ["RequestLog", "RequestRecord"]
 
 
@@ -16,10 +18,13 @@ class RequestRecord:
     query: str
     """As it came, without the question mark."""
     status: int
+    """0 where the connection was closed without an answer."""
     account: str | None
     """Whose bearer token it carried; None for no valid one (logins among them)."""
     operation: str
     """Such as ``"login"`` or ``"audit_logs.list"``; ``"unknown"`` where there is no such route."""
+    fault: Fault | None = None
+    """What has been injected into it."""
 
 
 class RequestLog:

@@ -1,13 +1,14 @@
 """Which operation a method and a path name."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import SequenceMatcher
 from typing import Literal
 
 from attrs import frozen
+from starlette.responses import Response
 
-from ._calls import Handler
+from ._calls import Handler, detail
 
 __all__ = ["Operation", "Routes"]
 
@@ -21,6 +22,8 @@ class Operation:
     path: str
     handler: Handler
     bearer: Literal["required", "optional", "ignored", "scim"] = "required"
+    refuse: Callable[[str, int], Response] = detail
+    """Words the refusal of a bearer."""
 
 
 class Routes:

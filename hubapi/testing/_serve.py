@@ -2,22 +2,99 @@
 
 import os
 import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
 from threading import Thread
+from typing import Any, cast
 
 import httpx
 import uvicorn
 from anyio.lowlevel import checkpoint
-from starlette.types import ASGIApp
+from attrs import frozen
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+from hubapi._core.clock import Clock
+
+from ._delivery import ABORT, Delivery
+from ._front import Front
 
 __all__ = ["InProcessTransport", "LoopbackServer"]
 
 
-class InProcessTransport(httpx.ASGITransport):
-    """Calls the application directly, but lets other tasks run first, as any network would."""
+class InProcessTransport(httpx.AsyncBaseTransport):
+    """Asks the fake directly, but lets other tasks run first, as any network would."""
+
+    def __init__(self, front: Front, clock: Clock, address: str) -> None:
+        self._front = front
+        self._clock = clock
+        self._address = address
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         await checkpoint()
-        return await super().handle_async_request(request)
+        delivery = self._front.answer(Request(_scope(request, self._address)), await request.aread())
+        await self._until(delivery.asked_at + delivery.headers_late_s, request)
+        if delivery.cut == "unanswered":
+            raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
+        stream = _Body(delivery, lambda due: self._until(due, request))
+        return httpx.Response(delivery.response.status_code, headers=delivery.response.raw_headers, stream=stream)
+
+    async def _until(self, due: float, request: httpx.Request) -> None:
+        """Wait, but no longer than the client waits for a byte."""
+        late_s = due - self._clock.monotonic()
+        if late_s <= 0:
+            return
+        patience_s: float | None = request.extensions.get("timeout", {}).get("read")
+        if patience_s is not None and patience_s < late_s:
+            await self._clock.sleep(patience_s)
+            raise httpx.ReadTimeout("", request=request)
+        await self._clock.sleep(late_s)
+
+
+@frozen
+class _Body(httpx.AsyncByteStream):
+    delivery: Delivery
+    until: Callable[[float], Awaitable[None]]
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        first, rest = self.delivery.halves
+        yield first
+        await self.until(self.delivery.asked_at + self.delivery.body_late_s)
+        if self.delivery.cut is not None:
+            raise httpx.RemoteProtocolError("peer closed connection without sending complete message body")
+        yield rest
+
+
+def _scope(request: httpx.Request, address: str) -> Scope:
+    """Say what an ASGI server would of a request."""
+    return {
+        "type": "http",
+        "method": request.method,
+        "scheme": request.url.scheme,
+        "path": request.url.path,
+        "query_string": request.url.query,
+        "headers": [(name.lower(), value) for name, value in request.headers.raw],
+        "client": (address, 0),
+    }
+
+
+class _Protocol(cast("Any", AutoHTTPProtocol)):  # type: ignore[misc]
+    """uvicorn's own, on whose connections the application can hang up."""
+
+    app: ASGIApp
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)  # pyright: ignore[reportUnknownMemberType]
+        app = self.app
+
+        async def with_abort(scope: Scope, receive: Receive, send: Send) -> None:
+            await app({**scope, "extensions": {ABORT: transport.abort}}, receive, send)
+
+        self.app = with_abort
+
+    def shutdown(self) -> None:
+        """Hang up, also on who still waits for an answer that is late."""
+        self.transport.abort()
 
 
 class LoopbackServer:
@@ -27,6 +104,7 @@ class LoopbackServer:
         self._socket = _listen(host, port)
         config = uvicorn.Config(
             app,
+            http=_Protocol,
             interface="asgi3",
             lifespan="off",
             ws="none",

@@ -4,12 +4,24 @@ import json
 from random import Random
 from typing import Any
 
+from attrs import field, frozen
+
 from ._timestamps import go_text
 
-__all__ = ["generate_tag", "tag_name"]
+__all__ = ["Tag", "generate_tag", "tag_name"]
 
 _HOUR_NS = 3600 * 10**9
 _PLATFORMS = [("amd64", None), ("arm64", "v8"), ("arm", "v7"), ("s390x", None)]
+
+
+@frozen
+class Tag:
+    """One tag, already in the bytes it is served as, with what it is listed by."""
+
+    name: str
+    updated_ns: int
+    digest: str
+    raw: bytes = field(repr=False)
 
 
 def tag_name(number: int) -> str:
@@ -17,8 +29,8 @@ def tag_name(number: int) -> str:
     return "latest" if number == 0 else f"{number // 100}.{number // 10 % 10}.{number % 10}"
 
 
-def generate_tag(name: str, *, owner: str, updated_ns: int, random: Random) -> bytes:
-    """Return a tag's JSON.
+def generate_tag(name: str, *, owner: str, updated_ns: int, random: Random) -> Tag:
+    """Make up a tag.
 
     It differs from the description as the server does: `images` is a list (docker/docs#20552), `v2` a
     boolean, the status stands under `tag_status`, much is null, and an attestation comes as an image of
@@ -29,6 +41,7 @@ def generate_tag(name: str, *, owner: str, updated_ns: int, random: Random) -> b
     images = [_image(architecture, variant, updated, random) for architecture, variant in platforms]
     images.append(_attestation(updated, random))
     creator = random.randrange(10**7)
+    digest = _digest(random)
     tag = {
         "creator": creator,
         "id": random.randrange(10**9),
@@ -45,9 +58,9 @@ def generate_tag(name: str, *, owner: str, updated_ns: int, random: Random) -> b
         "tag_last_pushed": updated,
         "media_type": "application/vnd.oci.image.index.v1+json",
         "content_type": "image",
-        "digest": _digest(random),
+        "digest": digest,
     }
-    return json.dumps(tag, separators=(",", ":")).encode()
+    return Tag(name, updated_ns, digest, json.dumps(tag, separators=(",", ":")).encode())
 
 
 def _image(architecture: str, variant: str | None, pushed: str, random: Random) -> dict[str, Any]:

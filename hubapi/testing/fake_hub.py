@@ -12,7 +12,9 @@ from hubapi._core.clock import Clock, SystemClock
 
 from ._accounts import LoginPolicy
 from ._contents import Contents
+from ._delivery import Fault
 from ._front import Front
+from ._injections import Injection, Injections
 from ._limits import Budgets, RateLimit, RetryAfter
 from ._request_log import RequestLog, RequestRecord
 from ._routes import Routes
@@ -25,14 +27,13 @@ class FakeHub(Contents):
     """An in-memory Docker Hub for tests and demonstrations, with the real server's manners.
 
     It is an ASGI application (`app`): reach it in process through `transport`, or over HTTP on loopback with
-    `serve`. Everything it makes up follows from *seed*. All methods may be called while it serves,
-    from any thread. Where the real server's ways are not known it takes the simplest: ``from`` and ``to``
-    of the audit log are both inclusive.
+    `serve`. Everything it makes up follows from *seed*; what goes wrong is up to `inject`. All methods may be
+    called while it serves, from any thread. Where the real server's ways are not known it takes the simplest:
+    ``from`` and ``to`` of the audit log are both inclusive.
 
     Args:
         seed: What generated events, tags and tokens follow from.
-        clock: Where time comes from (only ``clock.time()`` is used); the system's clock by default, or a
-            `VirtualClock`.
+        clock: Where time comes from; the system's clock by default, or a `VirtualClock`.
         skew_s: Seconds by which the server's clock is ahead of *clock*; may be set at any time.
         limit: Requests an account may make: by default 600 in a rolling minute.
         anonymous_limit: Requests an address may make without a valid token, logins included: by default
@@ -80,20 +81,26 @@ class FakeHub(Contents):
     ) -> None:
         if retry_after not in get_args(RetryAfter):
             raise ValueError(f"retry_after is {retry_after!r}, not one of {', '.join(get_args(RetryAfter))}")
-        time = (clock or SystemClock()).time
+        self._clock: Clock = clock or SystemClock()
+        time = self._clock.time
         policy = LoginPolicy(token_lifetime_s, max_failed_logins, lockout_s)
         self.skew_s = skew_s
         super().__init__(seed, lambda: time() + self.skew_s, policy)
         self._log = RequestLog()
-        self.app: ASGIApp = Front(
+        operations = self._operations()
+        self._injections = Injections(seed, [operation.name for operation in operations])
+        self._front = Front(
             now=self._now,
-            routes=Routes(self._operations()),
+            clock=self._clock,
+            routes=Routes(operations),
             accounts=self._accounts,
             budgets=Budgets(limit, anonymous_limit),
             retry_after=retry_after,
+            injections=self._injections,
             log=self._log,
             lock=self._lock,
         )
+        self.app: ASGIApp = self._front
 
     def __repr__(self) -> str:
         return f"<FakeHub seed={self._seed}>"
@@ -116,13 +123,81 @@ class FakeHub(Contents):
         with self._lock:
             return self._log.count(operation=operation, status=status, account=account, method=method)
 
+    def inject(
+        self,
+        fault: Fault,
+        *,
+        operation: str | None = None,
+        method: str | None = None,
+        path: str | None = None,
+        account: str | None = None,
+        after: int = 0,
+        times: int | None = 1,
+        probability: float | None = None,
+    ) -> Injection:
+        """Let *fault* happen to requests that have all of the given properties.
+
+        A request meets one fault at most: the first injected whose turn it is. Each counts all requests that fit.
+
+        Args:
+            fault: One of those in `hubapi.testing.faults`.
+            operation: As in the request log, such as ``"audit_logs.list"``, or a pattern such as ``"scim.*"``.
+            method: Such as ``"POST"``.
+            path: Such as ``"/v2/auditlogs/acme"``, or a pattern such as ``"/v2/auditlogs/*"``.
+            account: Whose bearer token it carries.
+            after: How many requests that fit are let through first.
+            times: How many it happens to; None for no end.
+            probability: How likely it is to happen to each, from 0 to 1; which ones follows from the fake's seed.
+
+        Returns:
+            What was injected; its ``matched`` says how many requests it has happened to.
+
+        Raises:
+            ValueError: There is no such operation, or a number is out of range.
+            TypeError: *fault* is none.
+
+        >>> from hubapi.testing import faults
+        >>> fake = FakeHub()
+        >>> injected = fake.inject(faults.Drop("after"), method="POST", times=None)
+        >>> injected.matched
+        0
+        """
+        injection = Injection(
+            fault=fault,
+            operation=operation,
+            method=method,
+            path=path,
+            account=account,
+            after=after,
+            times=times,
+            probability=probability,
+        )
+        with self._lock:
+            self._injections.add(injection)
+        return injection
+
+    def unmatched_faults(self) -> list[Injection]:
+        """Return what was injected and has not happened to any request: a test that ends so has tested nothing.
+
+        Each one's ``str`` names the fault and the requests it waits for.
+        """
+        with self._lock:
+            return self._injections.unmatched()
+
+    def clear_faults(self) -> None:
+        """Take back all faults, and forget them: those that have not happened, too."""
+        with self._lock:
+            self._injections.clear()
+
     def transport(self, *, address: str = "127.0.0.1") -> httpx.AsyncBaseTransport:
         """Return an httpx transport that answers any URL, in process, on asyncio and trio.
+
+        It waits by the fake's clock, and so does httpx's time-out for reading; the others never end anything.
 
         Args:
             address: Where requests seem to come from: anonymous ones are limited by address.
         """
-        return InProcessTransport(self.app, client=(address, 0))
+        return InProcessTransport(self._front, self._clock, address)
 
     @asynccontextmanager
     async def serve(self, *, host: str = "127.0.0.1", port: int = 0) -> AsyncGenerator[str]:

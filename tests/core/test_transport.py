@@ -1,8 +1,10 @@
 """One attempt over HTTP, most of it over real sockets on loopback."""
 
+import gzip
 import socket
 import ssl
 import threading
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -12,12 +14,16 @@ import anyio
 import anyio.abc
 import httpx
 import pytest
+import trustme
+from anyio.streams.tls import TLSListener
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hubapi import AsyncHub, ConfigurationError, HubError, NoAnswerError, NotSentError, StaticToken
 from hubapi._core.codec import target
 from hubapi._core.operation import Operation
 from hubapi._core.secret import Secret
-from hubapi._core.transport import HttpxTransport, Request
+from hubapi._core.transport import _PLAIN, HttpxTransport, Request, _parse, _split
 from hubapi.testing import FakeHub
 from tests.core.scripted import Canned, Script, hub_of, json
 
@@ -29,20 +35,36 @@ OK = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\
 
 
 @asynccontextmanager
-async def serving(handler: Handler) -> AsyncIterator[str]:
+async def serving(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
     """A TCP server that does with each connection what *handler* does."""
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=0)
     port = listener.extra(anyio.abc.SocketAttribute.local_port)  # noqa: S610 - anyio's, not Django's
+    shaking = TLSListener(listener, tls, standard_compatible=False) if tls else listener
 
-    async def handle(stream: anyio.abc.SocketStream) -> None:
+    async def handle(stream: Any) -> None:
         async with stream:
             with suppress(anyio.BrokenResourceError, anyio.EndOfStream):  # when the client has gone
                 await handler(stream)
 
     async with listener, anyio.create_task_group() as tasks:
-        tasks.start_soon(listener.serve, handle)
-        yield f"http://127.0.0.1:{port}"
+        tasks.start_soon(shaking.serve, handle)
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{port}"
         tasks.cancel_scope.cancel()
+
+
+def answering(answer: bytes, requests: list[bytes] | None = None) -> Handler:
+    """Answer each request alike, and remember them."""
+
+    async def handle(stream: anyio.abc.SocketStream) -> None:
+        while True:
+            request = b""
+            while b"\r\n\r\n" not in request:
+                request += await stream.receive()
+            if requests is not None:
+                requests.append(request)
+            await stream.send(answer)
+
+    return handle
 
 
 @asynccontextmanager
@@ -271,7 +293,97 @@ async def test_path_values_that_address_something_else_are_refused(value: str) -
         target(operation)
 
 
+# --- what is sent
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PATCH", "DELETE"])
+@pytest.mark.parametrize("content", [b"", b'{"name": "x"}'])
+@pytest.mark.parametrize("injected", [False, True])
+async def test_it_sends_what_an_httpx_client_would(method: str, content: bytes, *, injected: bool) -> None:
+    """Byte for byte, but for the order of headers and the case of their names; through somebody's transport too."""
+    requests: list[bytes] = []
+    headers = {"accept": "application/json", "user-agent": "hubapi/1", "X-Trace": "1"}
+    bearer = {"authorization": "Bearer hunter2"}
+    answer = b"HTTP/1.1 204 No Content\r\n\r\n"
+    async with serving(answering(answer, requests)) as url, httpx.AsyncHTTPTransport() as theirs:
+        there = f"{url}/v2/x?page=2&q=a%2Fb"
+        async with opened(injected=theirs if injected else None) as transport:
+            bare = Request(method=method, url=there, headers=headers, content=content, bearer=Secret("hunter2"))
+            await transport.send(bare)
+        async with httpx.AsyncClient() as client:
+            await client.request(method, there, headers=headers | bearer, content=content or None)
+
+    ours, its = (request.partition(b"\r\n\r\n") for request in requests)
+    assert its[0].splitlines()[0] == ours[0].splitlines()[0]
+    assert sorted(its[0].lower().splitlines()) == sorted(ours[0].lower().splitlines())
+
+
+@given(
+    st.from_regex(r"https?://[a-z0-9.-]{1,9}(:[0-9]{1,5})?/[A-Za-z0-9._~+&=/?:,@%!*'()\[\]{}-]{0,20}", fullmatch=True),
+)
+def test_a_plain_url_is_taken_as_httpx_reads_it(url: str) -> None:
+    """Without reading it. Only the scheme's own port may stay where httpx leaves it out."""
+    plain = _PLAIN.fullmatch(url) if "/." not in url else None
+    try:
+        server, target = _split(_parse(url))
+    except ConfigurationError:  # a name or a port that is none, which is found out when it is first connected to
+        return
+
+    if plain:
+        assert target == plain[2].encode()
+        assert _split(_parse(plain[1]))[0] == server
+
+
+@pytest.mark.parametrize("url", ["ftp://hub.test/", "/v2/x", "http://127.0.0.1:99999/", "http:///v2/x"])
+async def test_what_leads_to_no_server_is_refused(url: str) -> None:
+    """Whatever it is a URL of."""
+    async with opened() as transport:
+        with pytest.raises(ConfigurationError):
+            await transport.send(get(url))
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"), [("/a b/ü", b"/a%20b/%C3%BC"), ("/a/../b", b"/b"), ('/x?q="y"', b"/x?q=%22y%22")]
+)
+async def test_what_is_not_plain_is_read_by_httpx(path: str, expected: bytes) -> None:
+    """It encodes what has to be encoded."""
+    requests: list[bytes] = []
+    async with serving(answering(OK, requests)) as url, opened() as transport:
+        await transport.send(get(url + path))
+
+    assert [expected] == [request.split(b" ")[1] for request in requests]
+
+
 # --- what is kept, and what is not
+
+
+ENCODINGS = {
+    "gzip": gzip.compress(b"{}"),
+    "deflate": zlib.compress(b"{}"),
+    "gzip, gzip": gzip.compress(gzip.compress(b"{}")),
+    "identity": b"{}",
+    "unheard-of": b"{}",
+}
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+async def test_content_encodings_are_undone(encoding: str) -> None:
+    """Those that httpx knows, as it does."""
+    body = ENCODINGS[encoding]
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {len(body)}\r\n\r\n"
+    async with serving(answering(head.encode() + body)) as url, opened() as transport:
+        answer = await transport.send(get(f"{url}/"))
+
+    assert (b"{}", encoding) == (answer.content, answer.headers["content-encoding"])
+
+
+async def test_headers_that_come_twice_are_joined() -> None:
+    """Names in lower case; what is no UTF-8 is read as Latin-1."""
+    head = "HTTP/1.1 200 OK\r\nX-A: 1\r\nX-B: ü\r\nx-a: 2\r\nContent-Length: 0\r\n".encode() + b"X-C: \xfc\r\n\r\n"
+    async with serving(answering(head)) as url, opened() as transport:
+        answer = await transport.send(get(f"{url}/"))
+
+    assert {"x-a": "1, 2", "x-b": "ü", "x-c": "ü", "content-length": "0"} == answer.headers
 
 
 async def test_cookies_are_never_kept() -> None:
@@ -346,6 +458,24 @@ async def test_the_ssl_context_is_built_once_and_off_the_event_loop(monkeypatch:
 
     assert 1 == len(threads)
     assert threading.get_ident() != threads[0]
+
+
+async def test_certificates_of_the_environment_are_trusted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """`SSL_CERT_FILE` names them, as for httpx; without it nobody knows this server."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+
+    async with serving(answering(OK), tls) as url:
+        async with opened() as transport:
+            with pytest.raises(NotSentError, match="certificate verify failed"):
+                await transport.send(get(f"{url}/"))
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+        async with opened() as transport:
+            answers = [await transport.send(get(f"{url}/")) for _ in range(2)]
+
+    assert [b"{}", b"{}"] == [answer.content for answer in answers]
 
 
 async def test_no_certificates_are_read_for_plain_http(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """The command: what it writes, when it refuses, and that it always writes the same."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -229,3 +230,41 @@ def test_a_header_moves_with_description_and_fixes(tmp_path: Path, small: list[s
         headers.add((tmp_path / "out/__init__.py").read_text().partition("\n")[0])
 
     assert len(headers) == 2
+
+
+def test_the_corrected_description_is_written_for_other_tools(
+    tmp_path: Path, small: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As JSON, every key and time a string, with the fixes applied; and no module."""
+    (tmp_path / "fixes.yaml").write_text("""\
+- { at: "#/components/schemas/thing/properties/size/example", now: 2021-02-19T01:34:35Z, why: A test. }
+- { at: "#/info/title", was: Things, now: "Th\u00efngs", why: A test. }
+""")
+    out = tmp_path / "corrected.json"
+
+    assert main([*small, f"--out={tmp_path / 'out'}", f"--corrected={out}"]) == 0
+    written = json.loads(out.read_text(encoding="utf-8"))
+    assert "Th\u00efngs" == written["info"]["title"]
+    assert "2021-02-19T01:34:35Z" == written["components"]["schemas"]["thing"]["properties"]["size"]["example"]
+    assert {"200"} <= written["paths"]["/things"]["get"]["responses"].keys()
+    assert f"{out}: things.yaml as corrected by fixes.yaml\n" == capsys.readouterr().out
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_stale_fix_writes_no_corrected_description(
+    tmp_path: Path, small: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A description that is half corrected would be taken for the whole."""
+    (tmp_path / "fixes.yaml").write_text('- { at: "#/info/title", was: Nothings, now: Things!, why: A test. }\n')
+
+    assert main([*small, f"--corrected={tmp_path / 'corrected.json'}"]) == 1
+    assert "1 problem; nothing was written" in capsys.readouterr().err
+    assert not (tmp_path / "corrected.json").exists()
+
+
+def test_a_corrected_description_that_cannot_be_written_is_said(
+    tmp_path: Path, small: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder stands where the file is due."""
+    assert main([*small, f"--corrected={tmp_path}"]) == 1
+    assert f"{tmp_path}: can't be written: " in capsys.readouterr().err

@@ -125,7 +125,7 @@ async def test_lists_the_actions(moby: httpx.AsyncClient) -> None:
     """The actions to filter by come in groups with labels, and cover what happens to repositories."""
     answer = (await moby.get(AUDIT_LOG + "/actions")).json()
 
-    assert {"org", "repo"} == set(answer["actions"])
+    assert {"org", "repo", "user"} == set(answer["actions"])
     for group in answer["actions"].values():
         assert {"actions", "label"} == set(group)
         assert all({"name", "description", "label"} == set(action) for action in group["actions"])
@@ -143,6 +143,98 @@ async def test_only_owners_may_read(anonymous: httpx.AsyncClient) -> None:
         assert (forbidden.status_code, forbidden.json()) == (403, {"message": "forbidden", "errinfo": {}})
     assert (await anonymous.get("/v2/auditlogs/nobody", headers=headers)).status_code == 404
     assert (await anonymous.get("/v2/auditlogs/octopus", headers=headers)).json() == {"logs": []}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("/v2/users/login", {"username": "moby", "password": PASSWORD}, 200),
+        ("/v2/users/login", {"username": "moby", "password": "dckr_pat_moby"}, 403),
+        ("/v2/auth/token", {"identifier": "moby", "secret": "dckr_pat_moby"}, 200),
+        ("/v2/auth/token", {"identifier": "acme", "secret": "dckr_oat_acme"}, 200),
+    ],
+)
+async def test_how_one_logged_in_matters(
+    anonymous: httpx.AsyncClient, path: str, body: dict[str, str], status: int
+) -> None:
+    """Only a personal access token on the login route is not enough, for an owner too."""
+    answer = (await anonymous.post(path, json=body)).json()
+    headers = {"authorization": f"Bearer {answer.get('token') or answer['access_token']}"}
+
+    for log in (AUDIT_LOG, AUDIT_LOG + "/actions"):
+        read = await anonymous.get(log, headers=headers)
+        assert status == read.status_code
+        if status == 403:
+            assert {"message": "forbidden", "errinfo": {}} == read.json()
+
+
+async def test_a_log_grows_while_it_is_read(fake: FakeHub, moby: httpx.AsyncClient) -> None:
+    """Each read is followed by new events at the head, so that the next page repeats as many."""
+    before = fake.event_ids("acme")
+    fake.grow("acme", events=3, times=2)
+    first = await ids(moby, page_size=50)
+    second = await ids(moby, page=2, page_size=50)
+    third = await ids(moby, page=3, page_size=50)
+
+    assert before[:50] == first
+    assert first[-3:] == second[:3]
+    assert second[-3:] == third[:3]
+    assert (256, before) == (len(fake.event_ids("acme")), fake.event_ids("acme")[6:])
+    assert fake.event_ids("acme")[:50] == await ids(moby, page_size=50)
+
+
+async def test_a_log_grows_until_told_otherwise(fake: FakeHub, moby: httpx.AsyncClient) -> None:
+    """Without a number of reads it goes on; 0 events end it; another's log is left alone."""
+    fake.add_org("umbrella", owners=["moby"], events=1)
+    fake.grow("acme", events=2)
+    for _ in range(5):
+        await ids(moby)
+    await moby.get("/v2/auditlogs/umbrella")
+    await moby.get(AUDIT_LOG, params={"page": "x"})
+    assert (260, 1) == (len(fake.events("acme")), len(fake.events("umbrella")))
+
+    fake.grow("acme", events=0)
+    await ids(moby)
+    assert 260 == len(fake.events("acme"))
+    assert {"moby"} >= {event["actor"].partition(" - ")[0] for event in fake.events("acme")[:10]}
+    with pytest.raises(ValueError, match="-1 events"):
+        fake.grow("acme", events=-1)
+    with pytest.raises(KeyError, match="nobody"):
+        fake.grow("nobody")
+
+
+async def test_a_late_event_shows_when_its_time_has_come(
+    fake: FakeHub, moby: httpx.AsyncClient, clock: VirtualClock
+) -> None:
+    """Until then neither readers nor the test see it; then it stands where it belongs, behind newer ones."""
+    past = datetime.fromtimestamp(clock.time(), UTC)
+    clock.advance(300)
+    newer = fake.add_event("acme")
+    late = fake.add_event("acme", at=past, visible_in_s=90)
+    sooner = fake.add_event("acme", at=past, visible_in_s=30)
+
+    clock.advance(89)
+    assert [newer, sooner] == (await ids(moby))[:2]
+    assert late not in fake.event_ids("acme")
+    clock.advance(1)
+    assert [newer, late, sooner] == fake.event_ids("acme")[:3] == (await ids(moby))[:3]
+
+
+async def test_every_caused_action_is_listed(fake: FakeHub, moby: httpx.AsyncClient) -> None:
+    """What clients cause has an action to filter by."""
+    switches = {"enabled": True, "allow_official_images": True, "allow_verified_publishers": True}
+    await moby.put("/v2/orgs/acme/settings", json={"restricted_images": switches})
+    token = (await moby.post("/v2/access-tokens", json={"token_label": "ci", "scopes": []})).json()
+    await moby.patch(f"/v2/access-tokens/{token['uuid']}", json={})
+    await moby.delete(f"/v2/access-tokens/{token['uuid']}")
+    fake.push_tag("acme", "web", "1.0")
+    fake.remove_tag("acme", "web", "1.0")
+    caused = {event["action"] for event in (*fake.events("moby"), *fake.events("acme")[:4])}
+    groups = (await moby.get(AUDIT_LOG + "/actions")).json()["actions"]
+    known = {f"{group}.{action['name']}" for group, listed in groups.items() for action in listed["actions"]}
+
+    assert 7 == len(caused)
+    assert set() == caused - known
 
 
 async def test_events_look_like_the_real_ones(fake: FakeHub) -> None:

@@ -1,17 +1,34 @@
 """Reaching the fake in process and over HTTP."""
 
+import logging
 import socket
 import threading
+from collections.abc import Generator
+from typing import Literal
 
 import anyio
 import httpx
 import pytest
 
-from hubapi.testing import FakeHub
+from hubapi.testing import FakeHub, VirtualClock, faults
 
 from .conftest import PASSWORD
 
 TAGS = "/v2/namespaces/library/repositories/python/tags"
+
+
+@pytest.fixture
+def silence(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> Generator[None]:
+    """Fails a test in which the server says anything."""
+    caplog.set_level(logging.WARNING)
+    yield
+    assert ([], ("", "")) == (caplog.get_records("call"), tuple(capfd.readouterr()))
+
+
+async def arrival(fake: FakeHub, number: int = 1) -> None:
+    """Return as soon as so many requests have come."""
+    while len(fake.requests) < number:  # noqa: ASYNC110 - it comes in another thread
+        await anyio.sleep(0.001)
 
 
 def server_threads() -> list[threading.Thread]:
@@ -151,3 +168,95 @@ async def test_in_process_requests_let_others_run(fake: FakeHub) -> None:
             await client.get(TAGS)
 
         assert ran == [True]
+
+
+@pytest.mark.anyio
+@pytest.mark.usefixtures("silence")
+@pytest.mark.parametrize("when", ["before", "after", "midway"])
+async def test_connections_are_really_dropped(fake: FakeHub, when: Literal["before", "after", "midway"]) -> None:
+    """The client sees what it would see of any server that dies, and the next connection is as good as new."""
+    fake.add_repository("library", "python", tags=100)
+    fake.inject(faults.Drop(when), times=3)
+    words = "incomplete|complete message body" if when == "midway" else "without sending a response"
+    async with fake.serve() as url, httpx.AsyncClient(base_url=url) as client:
+        for _ in range(3):
+            with pytest.raises(httpx.RemoteProtocolError, match=words):
+                await client.get(TAGS)
+        assert 200 == (await client.get(TAGS)).status_code
+
+    assert [200 if when == "midway" else 0] * 3 + [200] == [record.status for record in fake.requests]
+
+
+@pytest.mark.anyio
+@pytest.mark.usefixtures("silence")
+@pytest.mark.parametrize("fault", [faults.SlowHeaders(3600), faults.SlowBody(3600)], ids=str)
+async def test_slow_answers_come_when_the_fakes_clock_says(
+    fake: FakeHub, clock: VirtualClock, fault: faults.Fault
+) -> None:
+    """Whoever moves it, from whatever thread; others are answered, and the fake can be set up, meanwhile."""
+    fake.add_repository("library", "python", tags=30)
+    fake.inject(fault)
+    answers: list[int] = []
+    async with (
+        fake.serve() as url,
+        httpx.AsyncClient(base_url=url) as client,
+        anyio.create_task_group() as tasks,
+    ):
+
+        async def ask() -> None:
+            answers.append(len((await client.get(TAGS)).json()["results"]))
+
+        tasks.start_soon(ask)
+        await arrival(fake)
+        assert 200 == (await client.get(TAGS)).status_code
+        fake.add_event("acme")
+        assert [] == answers
+        clock.advance(3600)
+
+    assert [10] == answers
+
+
+@pytest.mark.anyio
+@pytest.mark.usefixtures("silence")
+@pytest.mark.parametrize("fault", [faults.SlowHeaders(3600), faults.SlowBody(3600)], ids=str)
+async def test_a_client_that_leaves_is_not_missed(fake: FakeHub, clock: VirtualClock, fault: faults.Fault) -> None:
+    """The server goes on without it."""
+    fake.add_repository("library", "python", tags=30)
+    fake.inject(fault)
+    async with fake.serve() as url, httpx.AsyncClient(base_url=url) as client:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(client.get, TAGS)
+            await arrival(fake)
+            tasks.cancel_scope.cancel()
+        clock.advance(3600)
+        assert 200 == (await client.get(TAGS)).status_code
+
+
+@pytest.mark.anyio
+@pytest.mark.usefixtures("silence")
+async def test_stops_with_an_answer_outstanding(fake: FakeHub) -> None:
+    """Who still waits for a slow answer is hung up on."""
+    fake.inject(faults.SlowHeaders(3600))
+    async with httpx.AsyncClient() as client, anyio.create_task_group() as tasks:
+
+        async def ask(url: str) -> None:
+            with pytest.raises(httpx.RemoteProtocolError):
+                await client.get(url)
+
+        async with fake.serve() as url:
+            tasks.start_soon(ask, url + TAGS)
+            await arrival(fake)
+
+    assert server_threads() == []
+
+
+@pytest.mark.usefixtures("silence")
+def test_half_a_request_is_no_request(fake: FakeHub) -> None:
+    """A client that leaves before it has said all is not logged, nor is the server upset."""
+    with fake.serve_in_thread() as url:
+        host, port = url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port))) as half:
+            half.sendall(b"POST /v2/users/login HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+        assert 200 == httpx.get(url + TAGS).status_code
+
+    assert ["repositories.list_tags"] == [record.operation for record in fake.requests]

@@ -1,0 +1,34 @@
+"""What goes wrong between a client and Docker Hub, for `FakeHub.inject`.
+
+Each fault takes hold of one whole answer, whatever that would have been, and unless it says otherwise the work has
+been done by then. A request that meets one still counts against its rate limit.
+
+>>> from hubapi.testing import FakeHub, faults
+>>> fake = FakeHub()
+>>> injected = fake.inject(faults.Status(503), operation="audit_logs.*", times=2)
+>>> print(injected)
+Status(status=503, after_work=False) for operation audit_logs.*: applied to 0 of 0 that came
+"""
+
+from ._delivery import Fault
+from ._fault_answers import Html, Status, Text, TooMany
+from ._fault_bodies import BadDates, ContentType, Next, PageSize, Rewrite, Truncated
+from ._fault_delivery import Drop, Skew, SlowBody, SlowHeaders
+
+__all__ = [
+    "BadDates",
+    "ContentType",
+    "Drop",
+    "Fault",
+    "Html",
+    "Next",
+    "PageSize",
+    "Rewrite",
+    "Skew",
+    "SlowBody",
+    "SlowHeaders",
+    "Status",
+    "Text",
+    "TooMany",
+    "Truncated",
+]

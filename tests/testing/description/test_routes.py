@@ -1,0 +1,33 @@
+"""The fake's routes are the description's operations, and a few more that it lacks."""
+
+from hubapi.testing import FakeHub
+
+from .corrected import OPERATIONS
+
+BEYOND = {
+    # Documented since 2025-09-19; the description is older.
+    ("HEAD", "/v2/namespaces/{namespace}/repositories/{repository}"): "repositories.exists",
+    # Organisations' tokens only work there (docker/hub-feedback#2445).
+    ("POST", "/v2/auth/token"): "exchange_token",
+    # Served since 2020 or so (docker/hub-feedback#2249); left out of the description.
+    ("DELETE", "/v2/namespaces/{namespace}/repositories/{repository}/tags/{tag}"): "repositories.delete_tag",
+    # Whether there is such an account (docker/hub-tool).
+    ("GET", "/v2/users/{name}"): "users.get",
+    ("GET", "/v2/orgs/{name}"): "orgs.get",
+}
+"""What the fake answers beside the description, because the real server does."""
+
+
+def test_the_routes_are_the_operations() -> None:
+    """The same methods and paths under the same names; the two logins go without their group."""
+    routes = {(route.method, route.path): route.name for route in FakeHub()._operations()}
+    described = {(found.method, found.path): found.name for found in OPERATIONS.values()}
+
+    assert {at: name.removeprefix("authentication.") for at, name in described.items()} | BEYOND == routes
+
+
+def test_no_route_is_there_twice() -> None:
+    """The second would never be reached."""
+    routes = [(route.method, route.path) for route in FakeHub()._operations()]
+
+    assert sorted(set(routes)) == sorted(routes)

@@ -1,0 +1,132 @@
+"""Client and fake do the same on asyncio and on trio: the same requests at the same times, and the same answers."""
+
+import random
+from collections.abc import Awaitable
+from datetime import timedelta
+from typing import Any
+
+import anyio
+import pytest
+from attrs import frozen
+
+from hubapi import AsyncHub, HubError, Password, Totp
+from hubapi.models import RestrictedImages, ScimUserName
+from hubapi.scim import User
+from hubapi.testing import FakeHub, RateLimit, RequestRecord, VirtualClock, faults
+
+from .description.corrected import OPERATIONS
+from .description.world import PASSWORD, SCIM_TOKEN, TOTP_SECRET, filled
+
+WHALE, MOBY = Password("whale", PASSWORD, two_factor=Totp(TOTP_SECRET)), Password("moby", PASSWORD)
+USER_SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:User"
+
+
+async def everything(hub: AsyncHub, moby: AsyncHub) -> list[Any]:
+    """Ask for every operation, both ways to log in included; return all that the client makes of the answers."""
+    tokens, logs, settings = hub.access_tokens, hub.audit_logs, hub.org_settings
+    repositories, scim = hub.repositories, hub.scim
+    created = await tokens.create("ci", ["repo:read"])
+    uuid = str(created.uuid)
+    hired = await scim.create_user("jon.snow@example.org", name=ScimUserName(given_name="Jon"))
+    user = str(hired.id)
+    switches = RestrictedImages(enabled=True, allow_official_images=True, allow_verified_publishers=False)
+    listed = await tokens.list(page_size=2).collect()
+    got = await tokens.get(uuid)
+    updated = await tokens.update(uuid, token_label="renamed", is_active=False)
+    await tokens.delete(uuid)
+    return [
+        created,
+        hired,
+        listed,
+        got,
+        updated,
+        await refused(tokens.get(uuid)),
+        await logs.list("acme", page_size=40).collect(),
+        await logs.actions("acme"),
+        await refused(moby.audit_logs.actions("octopus")),
+        await settings.get("acme"),
+        await settings.update("acme", switches),
+        await settings.get("acme"),
+        await repositories.list_tags("library", "python", page_size=10).collect(),
+        await repositories.get_tag("library", "python", "latest"),
+        await repositories.has_tags("library", "python"),
+        await repositories.has_tag("library", "python", "nothing"),
+        await repositories.has_tag("acme", "secret", "latest"),
+        await scim.get_service_provider_config(),
+        await scim.list_resource_types(),
+        await scim.get_resource_type("User"),
+        await scim.list_schemas(),
+        await scim.get_schema(USER_SCHEMA),
+        await scim.update_user(user, enabled=False, name=ScimUserName(family_name="Snow")),
+        await scim.get_user(user),
+        await scim.list_users(filter=User.active.is_(True), sort_by=User.user_name, count=1).collect(),
+        await refused(scim.create_user("jon.snow@example.org")),
+    ]
+
+
+async def refused(call: Awaitable[object]) -> tuple[type[HubError], str]:
+    """What the client says of a refusal."""
+    with pytest.raises(HubError) as caught:
+        await call
+    return type(caught.value), str(caught.value)
+
+
+def break_some(fake: FakeHub) -> None:
+    """Let some of it go wrong, in ways that the client gets over."""
+    fake.inject(faults.Status(503), operation="audit_logs.list", after=1, times=2)
+    fake.inject(faults.Drop("after"), operation="repositories.get_tag")
+    fake.inject(faults.Drop("midway"), operation="scim.list_schemas")
+    fake.inject(faults.TooMany(30), operation="org_settings.get", after=1)
+    fake.inject(faults.SlowHeaders(7), operation="repositories.has_tags")
+    fake.inject(faults.SlowBody(3), operation="audit_logs.actions")
+    fake.inject(faults.Truncated(), operation="access_tokens.list")
+    fake.inject(faults.Html(502), method="PUT", operation="scim.*")
+
+
+@frozen
+class Run:
+    """What came of one run."""
+
+    answers: list[Any]
+    requests: list[RequestRecord]
+    seconds: float
+
+
+async def run() -> Run:
+    random.seed(4)  # what the pauses between two attempts are drawn from
+    async with VirtualClock() as clock:
+        fake = filled(clock=clock, limit=RateLimit(limit=12), token_lifetime_s=90)
+        break_some(fake)
+        async with (
+            AsyncHub(WHALE, scim_token=SCIM_TOKEN, transport=fake.transport(), clock=clock) as hub,
+            AsyncHub(MOBY, transport=fake.transport(), clock=clock) as moby,
+        ):
+            answers = await everything(hub, moby)
+        assert [] == fake.unmatched_faults()
+        return Run(answers, fake.requests, clock.monotonic())
+
+
+def test_both_backends_see_the_same() -> None:
+    """Through faults, a tight limit and a token that expires, to the second."""
+    on_asyncio, on_trio = anyio.run(run), anyio.run(run, backend="trio")
+
+    assert on_asyncio.requests == on_trio.requests
+    assert on_asyncio.answers == on_trio.answers
+    assert on_asyncio.seconds == on_trio.seconds
+    assert on_asyncio.seconds > timedelta(minutes=1).total_seconds()
+
+
+@pytest.mark.anyio
+async def test_every_operation_is_served_over_http() -> None:
+    """Each of the description's is asked for over loopback, and succeeds at least once."""
+    fake = filled()
+    async with (
+        fake.serve() as url,
+        AsyncHub(WHALE, scim_token=SCIM_TOKEN, base_url=url) as hub,
+        AsyncHub(MOBY, base_url=url) as moby,
+    ):
+        await everything(hub, moby)
+
+    served = {(record.method, record.operation) for record in fake.requests if 200 <= record.status < 300}
+    described = {(each.method, each.name.removeprefix("authentication.")) for each in OPERATIONS.values()}
+    assert described <= served
