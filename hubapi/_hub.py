@@ -9,17 +9,14 @@ from urllib.parse import urlsplit
 
 from attrs import evolve, field, frozen
 
-from hubapi._core.causes import likely_causes
+from hubapi._core.bearers import another_login, give_login
 from hubapi._core.clock import Clock, SystemClock
 from hubapi._core.gate import Gate
 from hubapi._core.headers import RateLimit
 from hubapi._core.hooks import Event, Hooks, Middleware
-from hubapi._core.login import log_in
-from hubapi._core.operation import Auth
 from hubapi._core.pipeline import Counters, Line, Options, Pipeline
-from hubapi._core.secret import Secret, check_token
-from hubapi._core.token_store import Identity, TokenStore
-from hubapi._core.tokens import Bearer, FixedToken, TokenSource
+from hubapi._core.secret import Secret
+from hubapi._core.token_store import TokenStore
 from hubapi._core.transport import HttpTransport, HttpxTransport
 from hubapi._groups.access_tokens import AccessTokens
 from hubapi._groups.audit_logs import AuditLogs
@@ -31,10 +28,6 @@ from hubapi._version import __version__
 from hubapi.credentials import (
     Anonymous,
     Credentials,
-    OrgAccessToken,
-    Password,
-    PersonalAccessToken,
-    StaticToken,
     credentials_from_env,
     scim_token_from_env,
 )
@@ -124,12 +117,11 @@ class AsyncHub:
             gate=limiter or Gate(settings.window_s, clock),
             bearers={},
             clock=clock,
-            likely_causes=likely_causes(credentials or Anonymous()),
+            token_store=settings.token_store,
             hooks=Hooks(settings.middleware, settings.on_event),
         )
-        pipeline = Pipeline(line, settings.options)
-        line.bearers = _bearers(credentials or Anonymous(), scim_token, pipeline, clock, settings.token_store)
-        self._assemble(pipeline)
+        give_login(line, credentials or Anonymous(), scim_token)
+        self._assemble(Pipeline(line, settings.options))
 
     def _assemble(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
@@ -201,9 +193,30 @@ class AsyncHub:
             deadline_s=old.deadline_s if deadline is None else deadline,
             concurrency=old.concurrency if concurrency is None else concurrency,
         )
+        return self._clone(self._pipeline.with_options(options))
+
+    def with_credentials(self, credentials: Credentials, *, scim_token: str | Secret | None = None) -> "AsyncHub":
+        """Return a clone that is somebody else: it shares the connections, with a login and a rate limit of its own.
+
+        Args:
+            credentials: Who to be.
+            scim_token: The bearer of the SCIM routes.
+
+        Raises:
+            ConfigurationError: something of it can't work.
+
+        Example:
+            >>> async def tags_of_two(hub):
+            ...     other = hub.with_credentials(PersonalAccessToken("gordon", "dckr_pat_example"))
+            ...     return [await some.repositories.has_tags("moby", "private") for some in (hub, other)]
+        """
+        scim_token = Secret(scim_token) if scim_token else None  # at once: a traceback shows this frame's locals
+        return self._clone(another_login(self._pipeline, credentials, scim_token))
+
+    def _clone(self, pipeline: Pipeline) -> "AsyncHub":
         clone = object.__new__(type(self))
         clone._settings = self._settings
-        clone._assemble(self._pipeline.with_options(options))
+        clone._assemble(pipeline)
         return clone
 
     async def reauthenticate(self) -> None:
@@ -235,26 +248,6 @@ class AsyncHub:
     def __repr__(self) -> str:
         pipeline: Pipeline | None = getattr(self, "_pipeline", None)  # None in a traceback of the constructor
         return f"AsyncHub(base_url={pipeline.line.base_url!r})" if pipeline else "AsyncHub()"
-
-
-def _bearers(
-    credentials: Credentials, scim_token: Secret | None, pipeline: Pipeline, clock: Clock, store: TokenStore | None
-) -> dict[Auth, Bearer]:
-    found: dict[Auth, Bearer] = {}
-    match credentials:
-        case Password() | PersonalAccessToken() | OrgAccessToken():
-            identity = Identity.of(pipeline.line.base_url, credentials)
-            found["bearer"] = TokenSource(lambda: log_in(credentials, pipeline.exchange), clock, store, identity)
-        case StaticToken(token=token):
-            found["bearer"] = FixedToken(token)
-        case Anonymous():
-            pass
-    if "bearer" in found:
-        found["optional"] = found["bearer"]
-    if scim_token:
-        check_token(scim_token, "the SCIM token")
-        found["scim"] = FixedToken(scim_token)
-    return found
 
 
 def _checked(base_url: str, *, allow_http: bool) -> str:

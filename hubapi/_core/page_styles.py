@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Generic, TypeAlias, TypeVar
+from urllib.parse import parse_qsl
 from zlib import crc32
 
 from attrs import evolve, frozen
@@ -78,11 +79,19 @@ def by_link(
         after = following(answer)
         if not after:
             return Page(found, None)
-        after = path_and_query(after, base_url)
+        after = _sized(path_and_query(after, base_url), page_size)
         largest = max(len(found), page_size, _count(state, "largest", 0, 0))
         return Page(found, {"link": after, "largest": largest, "short": len(found) < largest})
 
     return fetch
+
+
+def _sized(link: str, page_size: int) -> str:
+    """Return a link with the page size that was asked for: some links drop it, and then count other pages (D15)."""
+    path, _, query = link.partition("?")
+    if "page_size" in dict(parse_qsl(query, keep_blank_values=True)):
+        return link
+    return f"{path}?{query}{'&' if query else ''}page_size={page_size}"
 
 
 def by_number(call: Callable[[int], Awaitable[Sequence[T] | None]], page_size: int) -> Fetch[T]:

@@ -19,6 +19,7 @@ from hubapi._core.login import is_lockout
 from hubapi._core.operation import Auth, Operation
 from hubapi._core.refusal import error_of
 from hubapi._core.retry import RetryBudget, RetryPolicy, backoff, classify, parse_date, parse_retry_after, retry_at
+from hubapi._core.token_store import TokenStore
 from hubapi._core.tokens import LOGIN_S, Bearer
 from hubapi._core.transport import Answer, Request, Transport
 from hubapi.errors import (
@@ -74,6 +75,7 @@ class Line:
     gate: Gate
     bearers: Mapping[Auth, Bearer] = field(repr=False)
     clock: Clock
+    token_store: TokenStore | None = None
     likely_causes: Mapping[Auth, str] = field(factory=dict[Auth, str])
     hooks: Hooks = field(factory=Hooks)
     counters: Counters = field(factory=Counters)
