@@ -67,10 +67,16 @@ class Gate:
         wait = self._window.wait(self.clock.monotonic())
         return 0.0 if wait == math.inf else wait
 
+    @property
+    def knows_time(self) -> float | None:
+        """The server's clock, in seconds since the epoch; None where no answer has told it yet."""
+        ahead_s = self._window.clock.ahead_s
+        return None if ahead_s is None else self.clock.monotonic() + ahead_s
+
     def server_time(self) -> float:
         """Return the server's clock, as far as its answers tell, else the local one; in seconds since the epoch."""
-        ahead_s = self._window.clock.ahead_s
-        return self.clock.time() if ahead_s is None else self.clock.monotonic() + ahead_s
+        known = self.knows_time
+        return self.clock.time() if known is None else known
 
     @asynccontextmanager
     async def permit(self, *, patience_s: float = math.inf, ends: float = math.inf) -> AsyncGenerator["Passage", None]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from attrs import frozen
 
@@ -19,6 +19,8 @@ from hubapi._generated.models.audit_logs import AuditLog, GetAuditActionsRespons
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from hubapi.credentials import Credentials
+    from hubapi.export.formats import FormatName
     from hubapi.export.report import ExportReport, Progress
 
 T = TypeVar("T")
@@ -112,37 +114,56 @@ class AuditLogs:
         accounts: Iterable[str],
         *,
         to: Path,
-        since: datetime | date | None = None,
+        since: datetime | date | Literal["last"] | None = None,
         until: datetime | date | None = None,
+        format: FormatName = "jsonl",  # noqa: A002 - the word people use
+        partition: Literal["day"] | None = None,
         concurrency: int = 16,
         progress: Callable[[Progress], None] | None = None,
+        credentials: Mapping[str, Credentials] | None = None,
     ) -> ExportReport:
         """Write the logs of many accounts to files: each event once, as the bytes that came, oldest first.
 
-        An account that fails is in the report, and stops no other. A log is put in place when it is whole.
+        An account that fails is in the report, and stops no other. A log is put in place when it is whole, and then
+        the folder's `manifest.json` says so, with its events and its SHA-256. An export that was interrupted, killed
+        even, goes on where it was when it is asked for again, and ends in the same bytes.
 
         Args:
             accounts: The organisations or users.
-            to: The folder for `<account>.jsonl`, made if need be; the files are for their owner only (0600).
-            since: Only events from here on: an aware datetime, or a date, which means its first moment in UTC.
-            until: Only events up to here, likewise; never later than a minute before now, so that no late event is
-                missed.
-            concurrency: How many accounts are read side by side.
+            to: The folder, made if need be; the files are for their owner only (0600). One export at a time.
+            since: Only events from here on: an aware datetime, or a date, which means its first moment in UTC; or
+                `last`: what is new since the last run in this folder, the late ones of its last ten minutes among it.
+            until: Only events before this, likewise. The latest is a minute before now, by the server's clock, so that
+                no late event is missed.
+            format: `jsonl`, the bytes that came, one event a line.
+            partition: `day` for `<account>/<day>.jsonl` instead of `<account>.jsonl`.
+            concurrency: How many accounts of one login are read side by side.
             progress: Called after each page, and when an account is finished.
+            credentials: For accounts that are not read as who the hub is: who to be. Each has a rate limit of its own.
 
         Raises:
-            ConfigurationError: there are no accounts, a name can't be one, or no time lies between the two.
+            ConfigurationError: there are no accounts, a name can't be one, no time lies between the two, the folder
+                holds something else or can't be written, or another export works in it.
 
         Example:
             >>> async def nightly(hub, folder):
-            ...     report = await hub.audit_logs.export(["acme", "umbrella"], to=folder)
+            ...     report = await hub.audit_logs.export(["acme", "umbrella"], to=folder, since="last")
             ...     return report.events, [failed.account for failed in report.failed]
         """
         # What a service that exports nothing need not load.
         from hubapi.export.run import export  # noqa: PLC0415
 
         return await export(
-            self._client, accounts, to=to, since=since, until=until, concurrency=concurrency, progress=progress
+            self._client,
+            accounts,
+            to=to,
+            since=since,
+            until=until,
+            format=format,
+            partition=partition,
+            concurrency=concurrency,
+            progress=progress,
+            credentials=credentials,
         )
 
 

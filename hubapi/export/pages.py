@@ -1,70 +1,151 @@
-"""One page of a log as the bytes that came, and the identity of each event on it."""
+"""One page of a log: its events as the bytes that came, when they happened, and what makes each one and the same."""
 
-import hashlib
-from datetime import datetime
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from hashlib import blake2b
+from typing import TypeAlias
 
 import msgspec
-from attrs import frozen
+from attrs import define
 
 from hubapi._core.operation import Operation
+from hubapi._core.tolerant import parse_time
 from hubapi.errors import DecodeError
 
 PAGE_SIZE = 100
+"""Events on a page at most (D14)."""
+
+Line: TypeAlias = bytes | msgspec.Raw
+"""An event in the bytes that came, as long as they are not on the disk a view of the answer."""
+
+SECOND_NS = 10**9
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_UTC_TIME = re.compile(r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?[Zz]")
 
 
-@frozen
-class RawEvent:
-    """An event as it came, on one line, and what makes it one and the same (D21)."""
+class RawPage(msgspec.Struct):
+    """A page as msgspec reads it: well-formed JSON, its events left as they came."""
 
-    line: bytes
-    identity: str
+    logs: list[msgspec.Raw] | None | msgspec.UnsetType = msgspec.UNSET
 
 
-class _Lines(msgspec.Struct):
-    logs: list[msgspec.Raw] | None = None
-
-
-class _Identity(msgspec.Struct):
+class _Known(msgspec.Struct):
     event_id: str | None = None
+    timestamp: str | None = None
 
 
-class _Identities(msgspec.Struct):
-    logs: list[_Identity] | None = None
+_known = msgspec.json.Decoder(_Known).decode
 
 
-_LINES = msgspec.json.Decoder(_Lines)
-_IDENTITIES = msgspec.json.Decoder(_Identities)
+@define(eq=False, slots=False)
+class Page:
+    """Some events in the order of the server, the newest first. They are looked into only where it matters."""
+
+    lines: Sequence[Line]
+
+    @property
+    def first_ns(self) -> int | None:
+        """When the newest happened, in nanoseconds since 1970; None where it doesn't say."""
+        return time_of(self.lines[0]) if self.lines else None
+
+    @cached_property
+    def last_ns(self) -> int | None:
+        """When the oldest happened."""
+        return time_of(self.lines[-1]) if self.lines else None
+
+    @cached_property
+    def identities(self) -> list[str]:
+        """What makes each event one and the same."""
+        return [identity_of(line) for line in self.lines]
 
 
-def page_operation(account: str, number: int, since: datetime | None, until: datetime) -> Operation[bytes]:
-    """Return the request for one page of a log, asking for its bytes."""
+def page_operation(account: str, number: int, since_ns: int | None, until_ns: int) -> Operation[RawPage]:
+    """Return the request for one page of a log."""
     return Operation(
         id="audit_logs.export",
         method="GET",
         path="/v2/auditlogs/{account}",
         path_values={"account": account},
-        query={"from": since, "to": until, "page": number, "page_size": PAGE_SIZE},
+        query={
+            "from": None if since_ns is None else to_datetime(since_ns),
+            "to": to_datetime(until_ns),
+            "page": number,
+            "page_size": PAGE_SIZE,
+        },
+        result=RawPage,
+    )
+
+
+def actions_operation(account: str) -> Operation[bytes]:
+    """Return a request that costs the server little, and whose answer tells its time."""
+    return Operation(
+        id="audit_logs.export",
+        method="GET",
+        path="/v2/auditlogs/{account}/actions",
+        path_values={"account": account},
         result=bytes,
     )
 
 
-def split(page: bytes, operation: str) -> list[RawEvent]:
-    """Cut a page into its events, byte for byte; a line break inside one is taken out.
+def lines_of(page: RawPage, content: bytes) -> Page:
+    """Return a page's events, each on one line: a line break between two keys is taken out, none else can be.
+
+    Args:
+        page: The page.
+        content: What it was read from.
 
     Raises:
-        DecodeError: it is no page of audit events.
+        DecodeError: it is no page: some other answer came with a status of success.
     """
+    if page.logs is msgspec.UNSET and content.strip() != b"{}":  # which is how protobuf writes an empty message
+        raise DecodeError("this is no page of audit events: it has no `logs`", path="$.logs", expected="events")
+    logs = page.logs or []
+    if b"\n" in content or b"\r" in content:
+        return Page([msgspec.json.format(bytes(raw), indent=-1) for raw in logs])
+    return Page(logs)
+
+
+def identity_of(line: Line) -> str:
+    """Return an event's `event_id`; of one without, a digest of the whole event after a `=` (D21)."""
     try:
-        lines = _LINES.decode(page).logs or []
-        identities = _IDENTITIES.decode(page).logs or []
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise DecodeError(f"not a page of audit events: {error}", expected="logs", operation=operation) from None
-    events = [_one_line(bytes(raw)) for raw in lines]
-    return [
-        RawEvent(line, known.event_id or hashlib.sha256(line).hexdigest())
-        for line, known in zip(events, identities, strict=True)
-    ]
+        known = _known(line).event_id
+    except msgspec.DecodeError:
+        known = None
+    return known or "=" + blake2b(line, digest_size=16).hexdigest()
 
 
-def _one_line(event: bytes) -> bytes:
-    return msgspec.json.format(event, indent=-1) if b"\n" in event or b"\r" in event else event
+def is_digest(identity: str) -> bool:
+    """Say whether an identity is that of a whole event: two events may well have the same."""
+    return identity.startswith("=")
+
+
+def time_of(line: Line) -> int | None:
+    """Return when an event happened, in nanoseconds since 1970; None where it doesn't say."""
+    try:
+        text = _known(line).timestamp
+    except msgspec.DecodeError:
+        return None
+    return None if text is None else nanoseconds(text)
+
+
+def nanoseconds(text: str) -> int | None:
+    """Return a time in any form the server is known to send (D6), to the nanosecond, or None."""
+    try:
+        if found := _UTC_TIME.fullmatch(text):
+            whole, fraction = found.groups()
+            return from_datetime(datetime.fromisoformat(f"{whole}+00:00")) + int((fraction or "").ljust(9, "0"))
+        return from_datetime(parse_time(text))
+    except ValueError:
+        return None
+
+
+def from_datetime(moment: datetime) -> int:
+    """Return an aware datetime in nanoseconds since 1970."""
+    return (moment - _EPOCH) // timedelta(microseconds=1) * 1000
+
+
+def to_datetime(time_ns: int) -> datetime:
+    """Return nanoseconds since 1970 as a datetime in UTC, cut to microseconds."""
+    return _EPOCH + timedelta(microseconds=time_ns // 1000)

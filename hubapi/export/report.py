@@ -1,8 +1,10 @@
 """What an export says of itself: while it runs, and in the end."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 
-from attrs import frozen
+from attrs import field, frozen
 
 from hubapi.errors import HubError
 
@@ -13,8 +15,9 @@ class Progress:
 
     Attributes:
         account: Whose log it is.
-        events: Events read so far.
-        pages: Pages read so far.
+        events: Events read so far, those of an interrupted run among them.
+        pages: Pages read so far, by this run.
+        reached: When the oldest event read so far happened; the walk goes from the newest to the oldest.
         done: Whether the account is finished, well or badly.
         error: What it failed with, if it failed.
     """
@@ -22,6 +25,7 @@ class Progress:
     account: str
     events: int
     pages: int
+    reached: datetime | None = None
     done: bool = False
     error: HubError | None = None
 
@@ -33,9 +37,9 @@ class AccountReport:
     Attributes:
         account: Whose log it is.
         events: Events written.
-        pages: Pages read.
-        repeated: Events that came again at the seam of two pages, and were not written twice.
-        file: Where the events are; None where it failed.
+        pages: Pages read by this run; 0 where an earlier one had finished it.
+        repeated: Events that came again between two pages, and were not written twice.
+        files: Where the events are; none where it failed.
         error: What it failed with, if it failed.
     """
 
@@ -43,7 +47,7 @@ class AccountReport:
     events: int = 0
     pages: int = 0
     repeated: int = 0
-    file: Path | None = None
+    files: tuple[Path, ...] = ()
     error: HubError | None = None
 
 
@@ -53,7 +57,11 @@ class ExportReport:
 
     Attributes:
         accounts: One report each, in the order asked for.
-        requests: Requests sent, all told.
+        folder: Where everything is.
+        until: All events are before this.
+        actions: How many events there are of each action.
+        days: How many events there are of each day, in UTC.
+        requests: Requests sent by this run, all told.
         rate_limited: How many were answered with 429.
         logins: Logins among them.
         paused_s: Seconds spent waiting for the rate limit.
@@ -61,11 +69,15 @@ class ExportReport:
     """
 
     accounts: tuple[AccountReport, ...]
-    requests: int
-    rate_limited: int
-    logins: int
-    paused_s: float
-    seconds: float
+    folder: Path
+    until: datetime
+    actions: Mapping[str, int] = field(factory=dict[str, int], repr=False)
+    days: Mapping[str, int] = field(factory=dict[str, int], repr=False)
+    requests: int = 0
+    rate_limited: int = 0
+    logins: int = 0
+    paused_s: float = 0.0
+    seconds: float = 0.0
 
     @property
     def events(self) -> int:

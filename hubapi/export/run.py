@@ -1,30 +1,42 @@
 """The export itself: organisations side by side, the pages of each in sequence.
 
 Under a quota that order wastes nothing: each request is one page that is needed. `until` is frozen before the first
-request, a minute back, so that no event can still slip in before it.
+page, a minute back by the server's clock, so that no event can still slip in before it.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from itertools import islice
+from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 import anyio
 import anyio.to_thread
-from attrs import define, evolve, field
+from attrs import evolve
 
+from hubapi._core.bearers import another_login
 from hubapi._core.moments import moment
-from hubapi._core.pipeline import Pipeline
-from hubapi.errors import ConfigurationError, HubError
-from hubapi.export.files import LogFile
-from hubapi.export.pages import PAGE_SIZE, RawEvent, page_operation, split
-from hubapi.export.report import AccountReport, ExportReport, Progress
+from hubapi._core.pipeline import Pipeline, listen
+from hubapi._core.retry import parse_date
+from hubapi.credentials import Credentials
+from hubapi.errors import ConfigurationError, DecodeError, HubError, StatusError
+from hubapi.export.folder import Folder, check_names
+from hubapi.export.formats import FormatName, format_of
+from hubapi.export.manifest import LAST, Wish, totals
+from hubapi.export.manifest import nanoseconds as manifest_ns
+from hubapi.export.pages import actions_operation, to_datetime
+from hubapi.export.reader import Reader
+from hubapi.export.report import ExportReport, Progress
+from hubapi.export.walk import Longest
+
+T = TypeVar("T")
 
 SETTLED = timedelta(minutes=1)
 """How old an event must be before nothing can come in front of it any more."""
 
-_REMEMBERED = 10 * PAGE_SIZE  # identities, to recognise what late events push over the seam of two pages
+_BUFFERS = 8 << 20  # bytes that all accounts together hold before they are written
+_LARGEST_BATCH = 1 << 20
+_SMALLEST_BATCH = 64 << 10
 
 
 async def export(
@@ -32,44 +44,127 @@ async def export(
     accounts: Iterable[str],
     *,
     to: Path,
-    since: datetime | date | None = None,
+    since: datetime | date | str | None = None,
     until: datetime | date | None = None,
+    format: FormatName = "jsonl",  # noqa: A002 - the word people use
+    partition: str | None = None,
     concurrency: int = 16,
     progress: Callable[[Progress], None] | None = None,
+    credentials: Mapping[str, Credentials] | None = None,
 ) -> ExportReport:
     """Export logs; see `hubapi.AsyncHub.audit_logs.export`."""
-    names = list(dict.fromkeys(accounts))
-    if not names:
-        raise ConfigurationError("no accounts to export")
+    names = check_names(accounts)
+    wish = _wish(names, since, until, format, partition)
+    if concurrency < 1:
+        raise ConfigurationError(f"concurrency is {concurrency}; give 1 or more")
+    ways = _ways(pipeline, names, credentials or {})
     line = pipeline.line
-    now = datetime.fromtimestamp(line.clock.time(), UTC)
-    start, end = moment(since), min(moment(until) or now, now - SETTLED)
-    if start and start >= end:
-        raise ConfigurationError(f"nothing lies between since ({start}) and until ({end})")
-    files = [LogFile(to, name) for name in names]
-    before, paused, began = evolve(line.counters), line.gate.paused_s, line.clock.monotonic()
-    walks = [_Walk(pipeline, file, start, end, progress or _silent) for file in files]
-    waiting = iter(walks)
+    before, began = evolve(line.counters), line.clock.monotonic()
+    folder = Folder(to)
+    found = await _in_thread(folder.open)
     try:
-        async with anyio.create_task_group() as workers:
-            for _ in range(min(concurrency, len(walks))):
-                workers.start_soon(_work, waiting)
-    except BaseExceptionGroup as group:
-        # What a progress callback raised, most likely: it reaches the caller as it is, not as a group of one.
-        raise _first(group) from None
+        run = await _in_thread(partial(folder.begin, found, wish, await _latest(ways)))
+        batch = min(_LARGEST_BATCH, max(_SMALLEST_BATCH, _BUFFERS // (concurrency * len(ways))))
+        longest = Longest()
+        readers = [
+            [Reader(way, folder, name, longest, batch, progress or _silent) for name in mine] for way, mine in ways
+        ]
+        await _work(readers, concurrency)
+    finally:
+        with anyio.CancelScope(shield=True):
+            await _in_thread(folder.close)
+    reports = {reader.report.account: reader.report for some in readers for reader in some}
+    logs = {name: run.accounts[name] for name in names}
     return ExportReport(
-        accounts=tuple(walk.report for walk in walks),
+        accounts=tuple(reports[name] for name in names),
+        folder=to,
+        until=to_datetime(manifest_ns(run.until)),
+        actions=totals(logs, "actions"),
+        days=totals(logs, "days"),
         requests=line.counters.requests - before.requests,
         rate_limited=line.counters.rate_limited - before.rate_limited,
         logins=line.counters.logins - before.logins,
-        paused_s=line.gate.paused_s - paused,
+        paused_s=sum(way.line.gate.paused_s for way, _ in ways),
         seconds=line.clock.monotonic() - began,
     )
 
 
-async def _work(waiting: "Iterator[_Walk]") -> None:
-    for walk in waiting:
-        await walk.run()
+def _wish(
+    names: Sequence[str], since: datetime | date | str | None, until: datetime | date | None, form: str, by: str | None
+) -> Wish:
+    format_of(form)
+    if by not in {None, "day"}:
+        raise ConfigurationError(f"partition is {by!r}; give 'day', or nothing for one file an account")
+    if isinstance(since, str) and since != LAST:
+        raise ConfigurationError(f"since is {since!r}; give a datetime, a date or {LAST!r}")
+    start = since if isinstance(since, str) else _text(moment(since))
+    end = _text(moment(until))
+    if start and end and start != LAST and manifest_ns(start) >= manifest_ns(end):
+        raise ConfigurationError(f"nothing lies between since ({start}) and until ({end})")
+    return Wish(accounts=names, since=start, until=end, format=form, partition=by)
+
+
+def _text(at: datetime | None) -> str | None:
+    return None if at is None else at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _ways(
+    pipeline: Pipeline, names: Iterable[str], credentials: Mapping[str, Credentials]
+) -> list[tuple[Pipeline, list[str]]]:
+    """Return who reads what: the hub itself, and a login of its own for each of the given credentials."""
+    ways: dict[Credentials | None, tuple[Pipeline, list[str]]] = {}
+    for name in names:
+        who = credentials.get(name)
+        if who not in ways:
+            ways[who] = (pipeline if who is None else another_login(pipeline, who), [])
+        ways[who][1].append(name)
+    return list(ways.values())
+
+
+async def _latest(ways: Sequence[tuple[Pipeline, list[str]]]) -> str:
+    """Return the time that no new event can come before, by the server's clock: ours may be wrong."""
+    now = await _server_now(ways)
+    return cast("str", _text(datetime.fromtimestamp(int(now), UTC) - SETTLED))
+
+
+async def _server_now(ways: Sequence[tuple[Pipeline, list[str]]]) -> float:
+    failures: list[HubError] = []
+    for way, names in ways:
+        if (known := way.line.gate.knows_time) is not None:
+            return known
+        try:
+            with listen() as answers:
+                await way.send(actions_operation(names[0]))
+            headers = answers[-1].headers
+        except StatusError as error:
+            headers = error.headers
+        except HubError as error:
+            failures.append(error)
+            continue
+        date_s = parse_date(headers.get("date"))
+        if date_s is not None:
+            return date_s
+    if len(failures) == len(ways) and not isinstance(failures[0], DecodeError):
+        raise failures[0]
+    return ways[0][0].line.clock.time()
+
+
+async def _work(readers: Sequence[Sequence[Reader]], concurrency: int) -> None:
+    """Let so many accounts of each login be read side by side."""
+
+    async def work(waiting: Iterator[Reader]) -> None:
+        for reader in waiting:
+            await reader.run()
+
+    try:
+        async with anyio.create_task_group() as workers:
+            for some in readers:
+                waiting = iter(some)
+                for _ in range(min(concurrency, len(some))):
+                    workers.start_soon(work, waiting)
+    except BaseExceptionGroup as group:
+        # What a progress callback raised, most likely: it reaches the caller as it is, not as a group of one.
+        raise _first(group) from None
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
@@ -81,68 +176,5 @@ def _silent(_: Progress) -> None:
     """Report to nobody."""
 
 
-@define
-class _Walk:
-    """One account's log, from its newest event to its oldest."""
-
-    pipeline: Pipeline
-    file: LogFile
-    since: datetime | None
-    until: datetime
-    progress: Callable[[Progress], None]
-    report: AccountReport = field(init=False)
-    _seen: dict[str, None] = field(factory=dict[str, None])  # in the order met
-
-    def __attrs_post_init__(self) -> None:
-        self.report = AccountReport(account=self.file.account)
-
-    async def run(self) -> None:
-        """Export it; a failure is in the report, and stops nobody else."""
-        try:
-            await anyio.to_thread.run_sync(self.file.begin)
-            await self._pages()
-            path = await anyio.to_thread.run_sync(self.file.finish)
-            self.report = evolve(self.report, file=path)
-        except HubError as error:
-            self.report = evolve(self.report, error=error)
-            await anyio.to_thread.run_sync(self.file.give_up)
-        except OSError as error:
-            words = f"{self.file.path}: can't be written: {error.strerror or error}"
-            self.report = evolve(self.report, error=ConfigurationError(words))
-            await anyio.to_thread.run_sync(self.file.give_up)
-        self._tell(done=True)
-
-    async def _pages(self) -> None:
-        # Not `paging.by_number`: to a listing a 404 past the first page is the end (D16); to an export it may be the
-        # rest of the log that is gone, and it fails the account.
-        number, largest = 1, 0
-        while True:
-            operation = page_operation(self.file.account, number, self.since, self.until)
-            events = split(await self.pipeline.send(operation), operation.id)
-            fresh = [event for event in events if event.identity not in self._seen]
-            self._remember(fresh)
-            if self.file.add([event.line for event in fresh]):
-                await anyio.to_thread.run_sync(self.file.flush)
-            self.report = evolve(
-                self.report,
-                events=self.report.events + len(fresh),
-                pages=self.report.pages + 1,
-                repeated=self.report.repeated + len(events) - len(fresh),
-            )
-            self._tell(done=False)
-            # A short first page may be all there is, or a server that ignores the size asked for (D14).
-            if not events or (number > 1 and len(events) < largest):
-                return
-            largest = max(largest, len(events))
-            number += 1
-
-    def _remember(self, events: list[RawEvent]) -> None:
-        self._seen.update((event.identity, None) for event in events)
-        for identity in list(islice(self._seen, max(0, len(self._seen) - _REMEMBERED))):
-            del self._seen[identity]
-
-    def _tell(self, *, done: bool) -> None:
-        report = self.report
-        self.progress(
-            Progress(account=report.account, events=report.events, pages=report.pages, done=done, error=report.error)
-        )
+async def _in_thread(work: Callable[[], T]) -> T:
+    return await anyio.to_thread.run_sync(work)

@@ -1,0 +1,220 @@
+"""From a part to the finished log: oldest first, in its format, durable, and put in place in one step.
+
+All of it blocks; callers run it in a worker thread.
+"""
+
+import hashlib
+import os
+import re
+from collections import Counter
+from contextlib import suppress
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+from attrs import define, field, frozen
+
+from hubapi.errors import ConfigurationError
+from hubapi.export.formats import Format, Writer
+from hubapi.export.manifest import Log, LogFile, sync_folder
+from hubapi.export.pages import identity_of, nanoseconds, to_datetime
+from hubapi.export.parts import Part
+
+UNDATED = "undated"
+
+
+class _Fact(msgspec.Struct):
+    timestamp: str | None = None
+    action: str | None = None
+
+
+_fact = msgspec.json.Decoder(_Fact).decode
+_all_facts = msgspec.json.Decoder(list[_Fact]).decode
+_UTC_DAY = re.compile(r"\d{4}-\d\d-\d\d[Tt]")
+_OPEN_DAYS = 3
+
+
+@frozen(kw_only=True)
+class Target:
+    """Where a log's files go: `<account>.jsonl`, `<account>/<day>.jsonl`; from the second run on with `@<run>`."""
+
+    folder: Path
+    account: str
+    run: int
+    format: Format
+    by_day: bool
+
+    def name(self, day: str) -> str:
+        """Return a file's name in the folder."""
+        run = f"@{self.run}" if self.run > 1 else ""
+        file = f"/{day}" if self.by_day else ""
+        return f"{self.account}{file}{run}{self.format.suffix}"
+
+    def check_free(self) -> None:
+        """Refuse to begin where something stands that no export of this folder has put there.
+
+        Raises:
+            ConfigurationError: it names it.
+        """
+        if self.by_day:
+            these = f"*@{self.run}{self.format.suffix}" if self.run > 1 else "*"
+            taken = list((self.folder / self.account).glob(these))
+        else:
+            taken = [path for path in (self.folder / self.name(""),) if path.exists()]
+        if taken:
+            raise ConfigurationError(f"{taken[0]} is there, but not of this export: move it, or give another folder")
+
+
+@define
+class _Open:
+    """A file that is being written, hidden until it is whole."""
+
+    name: str
+    hidden: Path
+    file: BinaryIO
+    writer: Writer
+    events: int = 0
+
+
+@define
+class Finisher:
+    """Writes one log.
+
+    Args:
+        target: Where to.
+        seam_ns: From when on events are remembered, so that the next run can leave out what comes again.
+    """
+
+    target: Target
+    seam_ns: int
+    remembered: list[tuple[int, str]] = field(factory=list[tuple[int, str]], init=False)
+    _actions: Counter[str] = field(factory=Counter[str], init=False)
+    _days: Counter[str] = field(factory=Counter[str], init=False)
+    _open: dict[str, _Open] = field(factory=dict[str, _Open], init=False)
+    _written: list[tuple[Path, LogFile]] = field(factory=list[tuple[Path, LogFile]], init=False)
+    _seam_day: str = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._seam_day = to_datetime(self.seam_ns).date().isoformat()
+
+    def finish(self, part: Part, since: str | None) -> Log:
+        """Write all events of a part, and put the files in place.
+
+        Raises:
+            OSError: the disk is full, or can't be written; nothing half-done is left.
+        """
+        try:
+            for lines in part.oldest_first():
+                self._write(lines)
+            if not (self._open or self._written or self.target.by_day):
+                self._begin("")  # an empty log is a log
+            while self._open:
+                self._end(next(iter(self._open)))
+            self._put_in_place()
+        except BaseException:
+            self._give_up()
+            raise
+        return Log(
+            state="done",
+            since=since,
+            events=self._days.total(),
+            files=sorted((entry for _, entry in self._written), key=lambda entry: entry.name),
+            actions=dict(sorted(self._actions.items())),
+            days=dict(sorted(self._days.items())),
+        )
+
+    def _write(self, lines: list[bytes]) -> None:
+        facts = _facts(lines)
+        days = [_day(fact) for fact in facts]
+        self._actions.update([fact.action or "" for fact in facts])
+        self._days.update(days)
+        if max(days) >= self._seam_day:
+            times = [nanoseconds(fact.timestamp or "") for fact in facts]
+            self.remembered += [
+                (time_ns, identity_of(line))
+                for time_ns, line in zip(times, lines, strict=True)
+                if time_ns is not None and time_ns >= self.seam_ns
+            ]
+        if not self.target.by_day:
+            self._add("", lines)
+            return
+        for day, group in groupby(zip(days, lines, strict=True), key=itemgetter(0)):
+            self._add(day, [line for _, line in group])
+
+    def _add(self, day: str, lines: list[bytes]) -> None:
+        if day not in self._open:
+            # Events come in order, but for a late one by seconds: a day that is closed is not opened again.
+            day = max(day, min(self._open, default=day)) if self._written else day
+            if day not in self._open:
+                self._begin(day)
+            if len(self._open) > _OPEN_DAYS:
+                self._end(min(self._open))
+        file = self._open[day]
+        file.writer.write(lines)
+        file.events += len(lines)
+
+    def _begin(self, day: str) -> None:
+        name = self.target.name(day)
+        hidden = self.target.folder / f".{name.replace('/', '.')}.whole"
+        file = os.fdopen(os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+        self._open[day] = _Open(name, hidden, file, self.target.format.writer(file))
+
+    def _end(self, day: str) -> None:
+        whole = self._open[day]
+        with whole.file as file:
+            whole.writer.close()
+            file.flush()
+            os.fsync(file.fileno())
+        del self._open[day]
+        size, digest = measured(whole.hidden)
+        self._written.append((whole.hidden, LogFile(name=whole.name, events=whole.events, bytes=size, sha256=digest)))
+
+    def _put_in_place(self) -> None:
+        folder = self.target.folder
+        for hidden, entry in self._written:
+            path = folder / entry.name
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            hidden.replace(path)
+        if self._written and self.target.by_day:
+            sync_folder(folder / self.target.account)
+        sync_folder(folder)
+
+    def _give_up(self) -> None:
+        """Leave nothing half-done behind, as far as the disk lets us."""
+        for whole in self._open.values():
+            with suppress(OSError):
+                whole.file.close()
+        for hidden in [*(whole.hidden for whole in self._open.values()), *(path for path, _ in self._written)]:
+            with suppress(OSError):
+                hidden.unlink(missing_ok=True)
+
+
+def measured(path: Path) -> tuple[int, str]:
+    """Return a file's size and its SHA-256, as they are on the disk."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return file.tell(), digest
+
+
+def _facts(lines: list[bytes]) -> list[_Fact]:
+    try:
+        return _all_facts(b"[%b]" % b",".join(lines))
+    except msgspec.DecodeError:
+        return [_one_fact(line) for line in lines]
+
+
+def _one_fact(line: bytes) -> _Fact:
+    try:
+        return _fact(line)
+    except msgspec.DecodeError:
+        return _Fact()
+
+
+def _day(fact: _Fact) -> str:
+    stamp = fact.timestamp or ""
+    if _UTC_DAY.match(stamp) and stamp[-1] in "Zz":
+        return stamp[:10]
+    time_ns = nanoseconds(stamp)
+    return UNDATED if time_ns is None else to_datetime(time_ns).date().isoformat()

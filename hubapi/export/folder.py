@@ -1,0 +1,163 @@
+"""The folder of an export: one export at a time works in it, and its manifest says what is finished."""
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from threading import Lock
+
+from attrs import define, evolve, field
+from filelock import FileLock, Timeout
+
+from hubapi.errors import ConfigurationError
+from hubapi.export import manifest as manifests
+from hubapi.export.finish import Finisher, Target
+from hubapi.export.formats import Format, format_of
+from hubapi.export.manifest import LAST, Log, Manifest, Run, Wish, nanoseconds
+from hubapi.export.pages import from_datetime, to_datetime
+from hubapi.export.parts import Part
+
+OVERLAP = timedelta(minutes=10)
+"""How far a run reaches back before the end of the last one, for events that came late."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+def check_names(accounts: Iterable[str]) -> list[str]:
+    """Return the accounts, each once.
+
+    Raises:
+        ConfigurationError: there are none, or one can't be a name, or two would share a file.
+    """
+    names = list(dict.fromkeys(accounts))
+    if not names:
+        raise ConfigurationError("no accounts to export")
+    for name in names:
+        if not _NAME.fullmatch(name):
+            raise ConfigurationError(f"{name!r} is no account name")
+    folded = {name.casefold(): name for name in names}
+    for name in names:
+        if folded[name.casefold()] != name:
+            raise ConfigurationError(f"{name!r} and {folded[name.casefold()]!r} are one account: names are lower case")
+    return names
+
+
+@define
+class Folder:
+    """One export's folder, while the export runs. All of it blocks; callers run it in a worker thread.
+
+    Args:
+        path: Where it is.
+    """
+
+    path: Path
+    format: Format = field(init=False)
+    manifest: Manifest = field(init=False)
+    _lock: FileLock = field(init=False)
+    _recording: Lock = field(factory=Lock, init=False)
+
+    def open(self) -> Manifest | None:
+        """Make the folder if need be, take it, and return what it holds.
+
+        Raises:
+            ConfigurationError: it can't be written, or another export works in it.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._lock = FileLock(self.path / ".lock", mode=0o600)
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            problem = f"another export works in {self.path}: wait for it, or give another folder"
+        except OSError as error:
+            problem = f"{self.path} can't be written: {error.strerror or error}"
+        else:
+            return manifests.load(self.path)
+        raise ConfigurationError(problem)
+
+    def begin(self, found: Manifest | None, wish: Wish, latest: str) -> Run:
+        """Begin a run, or go on with one.
+
+        Raises:
+            ConfigurationError: what the folder holds is something else, or it can't be written.
+        """
+        self.format = format_of(wish.format)
+        self.manifest = manifests.plan(found, wish, latest)
+        for name, log in self.run.accounts.items():
+            if log.state != "done" and not self.part(name).path.exists():
+                self._target(name).check_free()
+        self._save()
+        return self.run
+
+    @property
+    def run(self) -> Run:
+        """The run that is being done."""
+        return self.manifest.runs[-1]
+
+    def part(self, account: str, batch: int = 0) -> Part:
+        """Return an account's part."""
+        return Part(self.path / f".{account}.part", batch)
+
+    def since_ns(self, account: str) -> int | None:
+        """Return from when on an account's log is read: before the end of the last run, for what came late."""
+        since = self.run.accounts[account].since
+        if since is None:
+            return None
+        overlap = from_datetime(to_datetime(0) + OVERLAP) if self.run.asked_since == LAST else 0
+        return nanoseconds(since) - overlap
+
+    def delivered(self, account: str) -> list[str]:
+        """Return the identities of events that an earlier run has written, of the time that this one reads again."""
+        if self.run.asked_since != LAST:
+            return []
+        return [identity for _, identity in self.manifest.seams.get(account, ())]
+
+    def finish(self, account: str, part: Part) -> Log:
+        """Put an account's log in place, and say so in the manifest.
+
+        Raises:
+            OSError: the disk is full, or can't be written. The part is still there.
+        """
+        begin_ns = nanoseconds(self.run.until) - from_datetime(to_datetime(0) + OVERLAP)
+        finisher = Finisher(self._target(account), begin_ns)
+        log = finisher.finish(part, self.run.accounts[account].since)
+        before = [entry for entry in self.manifest.seams.get(account, ()) if entry[0] >= begin_ns]
+        self._record(account, log, [*before, *finisher.remembered])
+        part.remove()
+        return log
+
+    def fail(self, account: str, error: str) -> None:
+        """Say in the manifest why an account failed, as far as the disk lets us; its part stays to go on from."""
+        self._record(account, evolve(self.run.accounts[account], state="failed", error=error), None)
+
+    def files_of(self, log: Log) -> tuple[Path, ...]:
+        """Return where a finished log is."""
+        return tuple(self.path / entry.name for entry in log.files)
+
+    def close(self) -> None:
+        """Let others work in it."""
+        self._lock.release()
+
+    def _target(self, account: str) -> Target:
+        return Target(
+            folder=self.path,
+            account=account,
+            run=self.run.number,
+            format=self.format,
+            by_day=self.manifest.partition == "day",
+        )
+
+    def _record(self, account: str, log: Log, seam: Sequence[tuple[int, str]] | None) -> None:
+        with self._recording:
+            self.run.accounts[account] = log
+            if seam is not None:
+                self.manifest.seams[account] = sorted(seam)
+            self._save()
+
+    def _save(self) -> None:
+        try:
+            manifests.save(self.path, self.manifest)
+        except OSError as error:
+            problem = f"{self.path / manifests.NAME} can't be written: {error.strerror or error}"
+        else:
+            return
+        raise ConfigurationError(problem)

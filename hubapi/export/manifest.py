@@ -1,0 +1,203 @@
+"""What a folder holds: `manifest.json`, and the rules by which an export begins, goes on or is refused there.
+
+A folder has runs, one after the other. A run has a window whose end is frozen when it begins; an account's log is part
+of the run when the manifest says so, and then its files are whole and on the disk. Nothing in it depends on how often a
+run was interrupted: finished, it has the same bytes.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+from attrs import define, evolve, field
+
+from hubapi.errors import ConfigurationError
+from hubapi.export.pages import from_datetime
+
+NAME: Final = "manifest.json"
+LAST: Final = "last"
+"""As `since`: go on from where each account's last run ended."""
+
+
+@define(kw_only=True)
+class LogFile:
+    """A finished file, by its name in the folder."""
+
+    name: str
+    events: int
+    bytes: int
+    sha256: str
+
+
+@define(kw_only=True)
+class Log:
+    """One account's log in a run."""
+
+    state: Literal["waiting", "done", "failed"] = "waiting"
+    since: str | None = None
+    events: int = 0
+    files: list[LogFile] = field(factory=list[LogFile])
+    actions: dict[str, int] = field(factory=dict[str, int])
+    days: dict[str, int] = field(factory=dict[str, int])
+    error: str | None = None
+
+
+@define(kw_only=True)
+class Run:
+    """One window of time; `asked_since` and `asked_until` are what the caller gave, `until` what it came to."""
+
+    number: int
+    asked_since: str | None
+    asked_until: str | None
+    until: str
+    accounts: dict[str, Log] = field(factory=dict[str, Log])
+
+
+@define(kw_only=True)
+class Manifest:
+    """All runs of a folder. `seams` has the identities and times of the last events of each account."""
+
+    hubapi_export: int = 1
+    format: str
+    partition: str | None
+    runs: list[Run] = field(factory=list[Run])
+    seams: dict[str, list[tuple[int, str]]] = field(factory=dict[str, list[tuple[int, str]]])
+
+    def reached(self, account: str) -> str | None:
+        """Return the time up to which an account's log has been exported."""
+        ends = [run.until for run in self.runs if (log := run.accounts.get(account)) and log.state == "done"]
+        return max(ends, key=nanoseconds, default=None)
+
+
+@define(kw_only=True)
+class Wish:
+    """What a caller asks for."""
+
+    accounts: Sequence[str]
+    since: str | None
+    until: str | None
+    format: str
+    partition: str | None
+
+
+def plan(manifest: Manifest | None, wish: Wish, latest: str) -> Manifest:
+    """Return the manifest whose last run is the one to do: a new one, or one that was interrupted.
+
+    Args:
+        manifest: What the folder has; None if it is empty.
+        wish: What is asked for.
+        latest: The latest that a window may end, as no event can come in front of it any more.
+
+    Raises:
+        ConfigurationError: what the folder has is something else.
+    """
+    if manifest is None:
+        manifest = Manifest(format=wish.format, partition=wish.partition)
+    if (manifest.format, manifest.partition) != (wish.format, wish.partition):
+        raise ConfigurationError(
+            f"this folder holds an export {_form(manifest.format, manifest.partition)}, not "
+            f"{_form(wish.format, wish.partition)}: ask for that, or give another folder"
+        )
+    last = manifest.runs[-1] if manifest.runs else None
+    if last and _is_same(last, wish) and not (wish.since == LAST and _is_over(last)):
+        run = last
+    elif last and not _is_over(last):
+        raise ConfigurationError(
+            f"this folder holds an export {_window(last.asked_since, last.asked_until)} that is not finished: run that "
+            "again, or give another folder"
+        )
+    elif last and wish.since != LAST:
+        raise ConfigurationError(
+            f"this folder holds an export {_window(last.asked_since, last.asked_until)}, not "
+            f"{_window(wish.since, wish.until)}: go on from its end with since={LAST!r}, or give another folder"
+        )
+    else:
+        until = latest if wish.until is None else min(wish.until, latest, key=nanoseconds)
+        if wish.since is not None and wish.since != LAST and nanoseconds(wish.since) >= nanoseconds(until):
+            raise ConfigurationError(f"nothing lies between since ({wish.since}) and until ({until})")
+        run = Run(number=len(manifest.runs) + 1, asked_since=wish.since, asked_until=wish.until, until=until)
+    logs = {
+        name: Log(since=manifest.reached(name) if wish.since == LAST else wish.since)
+        for name in wish.accounts
+        if name not in run.accounts
+    }
+    run = evolve(run, accounts={**run.accounts, **logs})
+    return evolve(manifest, runs=[*manifest.runs[: run.number - 1], run])
+
+
+def nanoseconds(text: str) -> int:
+    """Return a time of a manifest in nanoseconds since 1970."""
+    return from_datetime(datetime.fromisoformat(text))
+
+
+def _is_same(run: Run, wish: Wish) -> bool:
+    return (run.asked_since, run.asked_until) == (wish.since, wish.until)
+
+
+def _is_over(run: Run) -> bool:
+    """Say whether a run needs nobody to go on with it: what failed may be asked for again, but holds up nothing."""
+    return all(log.state != "waiting" for log in run.accounts.values())
+
+
+def _form(name: str, partition: str | None) -> str:
+    return f"as {name}" + (f", one file a {partition}" if partition else "")
+
+
+def _window(since: str | None, until: str | None) -> str:
+    return f"from {since or 'the beginning'} to {until or 'the present'}"
+
+
+def load(folder: Path) -> Manifest | None:
+    """Return what a folder says it holds; None if it says nothing.
+
+    Raises:
+        ConfigurationError: it can't be read.
+    """
+    path = folder / NAME
+    try:
+        found = msgspec.json.decode(path.read_bytes(), type=Manifest)
+    except FileNotFoundError:
+        return None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        problem = f"{path} is no manifest of an export: {error}"
+    except OSError as error:
+        problem = f"{path} can't be read: {error.strerror or error}"
+    else:
+        if found.hubapi_export == 1:
+            return found
+        problem = f"{path} is of another version of hubapi: {found.hubapi_export}"
+    raise ConfigurationError(problem)
+
+
+def save(folder: Path, manifest: Manifest) -> None:
+    """Put a manifest in place: the whole of it, on the disk, or nothing."""
+    content = msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
+    beside = folder / f".{NAME}"
+    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(folder / NAME)
+    sync_folder(folder)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder last, where the system knows how to."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def totals(logs: Mapping[str, Log], of: Literal["actions", "days"]) -> dict[str, int]:
+    """Add up the events of several logs, by action or by day."""
+    found: dict[str, int] = {}
+    for log in logs.values():
+        for key, count in (log.actions if of == "actions" else log.days).items():
+            found[key] = found.get(key, 0) + count
+    return found

@@ -1,0 +1,119 @@
+"""One account's way into its file: page by page from the server, through the walk, to the part, and finished."""
+
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+
+import anyio
+import anyio.to_thread
+from attrs import define, evolve, field
+
+from hubapi._core.pipeline import Pipeline, listen
+from hubapi.errors import ConfigurationError, HubError
+from hubapi.export.folder import Folder
+from hubapi.export.manifest import Log, nanoseconds
+from hubapi.export.pages import Page, lines_of, page_operation, time_of, to_datetime
+from hubapi.export.parts import Part
+from hubapi.export.report import AccountReport, Progress
+from hubapi.export.walk import Longest, Misplaced, Walk
+
+_FLUSH_S = 5.0
+"""How long what was read is held at most before it is written: a process may be killed."""
+
+
+@define
+class Reader:
+    """Exports one account.
+
+    Args:
+        pipeline: What to ask with.
+        folder: Where to.
+        account: Whose log.
+        longest: What all readers of a server learn of its pages.
+        batch: Bytes to gather before they are written.
+        progress: Whom to tell.
+    """
+
+    pipeline: Pipeline
+    folder: Folder
+    account: str
+    longest: Longest
+    batch: int
+    progress: Callable[[Progress], None]
+    report: AccountReport = field(init=False)
+    _flushed: float = field(default=0.0, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.report = AccountReport(account=self.account)
+
+    async def run(self) -> None:
+        """Export it; a failure is in the report and in the manifest, and stops nobody else."""
+        log = self.folder.run.accounts[self.account]
+        try:
+            if log.state != "done":
+                log = await self._export()
+            self.report = evolve(self.report, events=log.events, files=self.folder.files_of(log))
+        except HubError as error:
+            await self._fail(error)
+        except OSError as error:
+            words = f"{error.filename or self.folder.path}: can't be written: {error.strerror or error}"
+            await self._fail(ConfigurationError(words))
+        self._tell(done=True)
+
+    async def _export(self) -> Log:
+        part = self.folder.part(self.account, self.batch)
+        read = await anyio.to_thread.run_sync(part.open)
+        try:
+            try:
+                await self._pages(part, self._walk_from(read))
+            except Misplaced:
+                await anyio.to_thread.run_sync(part.start_over)
+                await self._pages(part, self._walk_from(None))
+        finally:
+            # Also when cancelled: what was read need not be asked for again.
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(part.rest)
+        return await anyio.to_thread.run_sync(partial(self.folder.finish, self.account, part))
+
+    def _walk_from(self, read: Page | None) -> Walk:
+        return Walk(
+            since_ns=self.folder.since_ns(self.account),
+            until_ns=nanoseconds(self.folder.run.until),
+            longest=self.longest,
+            delivered=Counter(self.folder.delivered(self.account)),
+            read=read,
+        )
+
+    async def _pages(self, part: Part, walk: Walk) -> None:
+        clock = self.pipeline.line.clock
+        self._flushed = clock.monotonic()
+        while not walk.done:
+            operation = page_operation(self.account, walk.number, *walk.asks)
+            with listen() as answers:
+                page = await self.pipeline.send(operation)
+            content = answers[-1].content
+            fresh = walk.take(lines_of(page, content))
+            if part.add(fresh, len(content)) or clock.monotonic() > self._flushed + _FLUSH_S:
+                await anyio.to_thread.run_sync(part.flush)
+                self._flushed = clock.monotonic()
+            self.report = evolve(self.report, events=part.events, pages=self.report.pages + 1, repeated=walk.repeated)
+            self._tell(done=False, reached_ns=time_of(fresh[-1]) if fresh else None)
+
+    async def _fail(self, error: HubError) -> None:
+        self.report = evolve(self.report, events=0, files=(), error=error)
+        with suppress(HubError):  # on a full disk the manifest says that it waits, which is true as well
+            await anyio.to_thread.run_sync(partial(self.folder.fail, self.account, str(error)))
+
+    def _tell(self, *, done: bool, reached_ns: int | None = None) -> None:
+        report = self.report
+        self.progress(
+            Progress(
+                account=report.account,
+                events=report.events,
+                pages=report.pages,
+                reached=None if reached_ns is None else to_datetime(reached_ns),
+                done=done,
+                error=report.error,
+            )
+        )
