@@ -58,10 +58,12 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(python=CURRENT)
 def types(session: nox.Session) -> None:
-    """Run both type checkers, strict."""
+    """Run both type checkers, strict, and see that every public name has a type."""
     _install(session, "types")
     session.run("mypy")
     session.run("pyright")
+    session.install("--no-deps", "--force-reinstall", ".")  # as users have it: a package, not a folder of sources
+    session.run("pyright", "--verifytypes", "hubapi", "--ignoreexternal")
 
 
 @nox.session(python=CURRENT)

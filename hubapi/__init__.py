@@ -65,7 +65,7 @@ if TYPE_CHECKING:
     from hubapi.errors import Unauthorized as Unauthorized
     from hubapi.errors import UnsafeLinkError as UnsafeLinkError
 
-__getattr__, __dir__ = attach(
+_get, _names = attach(
     __name__,
     {
         "hubapi._core.gate": "Gate",
@@ -89,3 +89,11 @@ __getattr__, __dir__ = attach(
         ),
     },
 )
+
+
+def __getattr__(name: str) -> object:
+    return _get(name)
+
+
+def __dir__() -> list[str]:
+    return _names()

@@ -126,12 +126,12 @@ class AsyncHub:
     def _assemble(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
         base_url = pipeline.line.base_url
-        self.access_tokens = AccessTokens(pipeline, base_url)
-        self.audit_logs = AuditLogs(pipeline)
-        self.org_settings = OrgSettingsGroup(pipeline)
-        self.repositories = Repositories(pipeline, base_url)
-        self.scim = Scim(pipeline)
-        self.raw = Raw(pipeline)
+        self.access_tokens: AccessTokens = AccessTokens(pipeline, base_url)
+        self.audit_logs: AuditLogs = AuditLogs(pipeline)
+        self.org_settings: OrgSettingsGroup = OrgSettingsGroup(pipeline)
+        self.repositories: Repositories = Repositories(pipeline, base_url)
+        self.scim: Scim = Scim(pipeline)
+        self.raw: Raw = Raw(pipeline)
 
     @classmethod
     def from_env(cls, **options: Any) -> Self:

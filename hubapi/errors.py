@@ -132,8 +132,8 @@ class StatusError(HubError):
         self.status = status
         self.code = code
         self.message = message
-        self.details = dict(details or {})
-        self.headers = dict(headers or {})
+        self.details: dict[str, object] = dict(details or {})
+        self.headers: dict[str, str] = dict(headers or {})
         self.body = body
 
 

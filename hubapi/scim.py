@@ -87,7 +87,8 @@ class Attribute:
     def __ne__(self, value: object) -> Filter:  # type: ignore[override]
         return self._compared("ne", value)
 
-    __hash__ = object.__hash__
+    def __hash__(self) -> int:
+        return hash(self._name)
 
     def is_(self, value: bool) -> Filter:  # noqa: FBT001 - reads as `active.is_(True)`
         """Return `… eq true` or `… eq false`; the same as `==`, in words that no linter objects to."""

@@ -10,12 +10,12 @@ try:
     from ._request_log import RequestRecord
     from .clock import VirtualClock
     from .fake_hub import FakeHub
-except ModuleNotFoundError as missing:
-    package = (missing.name or "").partition(".")[0]
-    if package not in {"jwt", "starlette", "uvicorn"}:
+except ModuleNotFoundError as _missing:
+    _package = (_missing.name or "").partition(".")[0]
+    if _package not in {"jwt", "pyotp", "starlette", "uvicorn"}:
         raise
     raise ImportError(
-        f'hubapi.testing needs {package}: pip install "hubapi-client[testing]"', name=package
-    ) from missing
+        f'hubapi.testing needs {_package}: pip install "hubapi-client[testing]"', name=_package
+    ) from _missing
 
 __all__ = ["FakeHub", "Injection", "RateLimit", "RequestRecord", "RetryAfter", "VirtualClock", "faults"]

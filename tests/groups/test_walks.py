@@ -9,7 +9,7 @@ from collections.abc import Callable
 import anyio
 import pytest
 
-from hubapi import AsyncHub, Paginator, Password, UnsafeLinkError
+from hubapi import AsyncHub, Paginator, Password, Settings, UnsafeLinkError
 from hubapi.models import AuditLog, Tag
 from hubapi.testing import FakeHub, RateLimit, faults
 
@@ -49,7 +49,7 @@ async def test_ten_walks_at_once_through_everything() -> None:
     fake.inject(faults.TooMany(1), operation="*.list*", after=20, times=3)
     found: dict[str, list[str | None]] = {}
 
-    async with fake.serve() as url, AsyncHub(MOBY, base_url=url) as hub:
+    async with fake.serve() as url, AsyncHub(MOBY, base_url=url, settings=Settings(window_s=1.0)) as hub:
 
         async def events(name: str) -> None:
             found[name] = [event.event_id async for event in hub.audit_logs.list(name, page_size=20)]

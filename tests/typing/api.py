@@ -1,10 +1,24 @@
 """The public surface as the type checkers see it; checked by mypy and pyright, never run."""
 
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import assert_type
+from typing import Any, assert_type
 
-from hubapi import UNSET, AsyncHub, HubError, Paginator, Password, PersonalAccessToken, RateLimit, UnsetType, models
+from hubapi import (
+    UNSET,
+    AsyncHub,
+    HubError,
+    OrgAccessToken,
+    Paginator,
+    Password,
+    PersonalAccessToken,
+    RateLimit,
+    UnsetType,
+    models,
+)
 from hubapi.export import ExportReport
+from hubapi.scim import Attribute, Filter, User
 
 
 async def access_tokens(hub: AsyncHub) -> None:
@@ -25,7 +39,22 @@ async def audit_logs(hub: AsyncHub) -> None:
     assert_type(await logs.first(), models.AuditLog | None)
     assert_type(await logs.collect(limit=5), list[models.AuditLog])
     assert_type(await hub.audit_logs.actions("acme"), models.GetAuditActionsResponse)
+    hub.audit_logs.list("acme", since=date(2026, 1, 1), until=datetime(2026, 1, 2, tzinfo=UTC), action="repo.tag.push")
     assert_type(await hub.audit_logs.export(["acme"], to=Path("logs")), ExportReport)
+    own = {"acme": OrgAccessToken("acme", "dckr_oat_example")}
+    report = await hub.audit_logs.export(own, to=Path("logs"), since="last", partition="day", credentials=own)
+    assert_type(report.events, int)
+
+
+async def paginators(hub: AsyncHub) -> None:
+    tokens = hub.access_tokens.list()
+    assert_type(tokens.cursor, str)
+    assert_type(tokens.resume(tokens.cursor), Paginator[models.AccessToken])
+    assert_type(await tokens.next_page(), Sequence[models.AccessToken] | None)
+    async for page in tokens.pages():
+        assert_type(page, Sequence[models.AccessToken])
+    async with tokens.prefetch(2) as ahead:
+        assert_type(ahead, Paginator[models.AccessToken])
 
 
 async def org_settings(hub: AsyncHub) -> None:
@@ -40,6 +69,16 @@ async def repositories(hub: AsyncHub) -> None:
     assert_type(await hub.repositories.has_tags("library", "python"), bool)
     assert_type(await hub.repositories.get_tag("library", "python", "3"), models.Tag)
     assert_type(await hub.repositories.has_tag("library", "python", "3"), bool)
+    assert_type(await hub.repositories.exists("library", "python"), bool)
+    assert_type(hub.repositories.list_tags("library", "python", must_exist=True), Paginator[models.Tag])
+
+
+async def raw(hub: AsyncHub) -> None:
+    assert_type(await hub.raw.request("GET", "/v2/x"), Any)
+    answer = await hub.raw.response(hub.repositories.get_tag("library", "python", "3"))
+    assert_type(answer.result, models.Tag)
+    assert_type((answer.status, answer.body), tuple[int, bytes])
+    assert_type(answer.rate_limit, RateLimit | None)
 
 
 async def scim(hub: AsyncHub) -> None:
@@ -48,9 +87,12 @@ async def scim(hub: AsyncHub) -> None:
     assert_type(await hub.scim.get_resource_type("User"), models.ScimResourceType)
     assert_type(await hub.scim.list_schemas(), list[models.ScimSchema])
     assert_type(await hub.scim.get_schema("urn"), models.ScimSchema)
-    assert_type(hub.scim.list_users(sort_order="ascending"), Paginator[models.ScimUser])
+    found = (User.user_name == "a@b.c") & ~User.active.is_(False)
+    assert_type(found, Filter)
+    assert_type(User.name.family_name, Attribute)
+    assert_type(hub.scim.list_users(filter=found, sort_by=User.id, sort_order="ascending"), Paginator[models.ScimUser])
     assert_type(await hub.scim.create_user("a@b.c"), models.ScimUser)
-    assert_type(await hub.scim.get_user("1"), models.ScimUser)
+    assert_type(await hub.scim.get_user("1", attributes=[User.user_name, "emails"]), models.ScimUser)
     assert_type(await hub.scim.update_user("1", enabled=True), models.ScimUser)
 
 
@@ -59,6 +101,7 @@ async def hub_itself() -> None:
         assert_type(hub, AsyncHub)
         assert_type(hub.rate_limit, RateLimit | None)
         assert_type(hub.with_options(deadline=5), AsyncHub)
+        assert_type(hub.with_credentials(OrgAccessToken("acme", "dckr_oat_example")), AsyncHub)
     AsyncHub(PersonalAccessToken("moby", "dckr_pat"))
     unset: UnsetType = UNSET
     del unset
