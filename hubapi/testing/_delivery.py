@@ -81,6 +81,8 @@ class Asked:
     """Absolute, as the client addressed it, without the query."""
     query: QueryParams
     work: Work = field(repr=False)
+    refuse: Callable[[str, int], Response] | None = field(default=None, repr=False)
+    """How the route words a refusal, if not as most do."""
 
 
 class Fault(ABC):

@@ -1,7 +1,7 @@
 """Faults by which another answer comes than the one that is due."""
 
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, get_args
 
@@ -52,16 +52,16 @@ class Status(Fault):
     def __call__(self, asked: Asked) -> Delivery:
         if self.after_work:
             asked.work()
-        return Delivery(self._response())
+        return Delivery(self._response(asked.refuse))
 
-    def _response(self) -> Response:
+    def _response(self, refuse: Callable[[str, int], Response] | None = None) -> Response:
         if self.body is None:
-            response = _usual(self.status)
+            response = _usual(self.status, refuse)
         elif isinstance(self.body, str | bytes):
             response = Response(self.body, self.status)
         else:
             response = json_answer(self.body, self.status)
-        if response.body:
+        if response.body and (self.body is not None or self.content_type != "application/json"):
             response.headers["content-type"] = self.content_type
         response.headers.update(self.headers)
         return response
@@ -127,8 +127,8 @@ class TooMany(Fault):
         return Delivery(_usual(429), retry_at=asked.now + self.wait_s, retry_after=self.form)
 
 
-def _usual(status: int) -> Response:
-    """Answer as the server does with such a status (D9)."""
+def _usual(status: int, refuse: Callable[[str, int], Response] | None = None) -> Response:
+    """Answer as the server does with such a status (D9); some routes refuse in a shape of their own."""
     if status in _BODILESS:
         return Response(status_code=status)
     if status < 400:
@@ -139,4 +139,6 @@ def _usual(status: int) -> Response:
         words = HTTPStatus(status).phrase.lower()
     except ValueError:
         words = "unknown error"
+    if refuse is not None:
+        return refuse(words, status)
     return detail(words, status) if status == 401 else message(words, status)

@@ -92,7 +92,8 @@ class Front:
             )
             return Delivery(_handle(operation, bearer, call))
 
-        asked = Asked(now, request.method, path, bearer.account, name, url, request.query_params, work)
+        refuse = operation.refuse if operation is not None and operation.bearer == "scim" else None
+        asked = Asked(now, request.method, path, bearer.account, name, url, request.query_params, work, refuse)
         delivery, fault = self.injections.answer(asked)
         delivery.asked_at = self.clock.monotonic()
         if request.method == "HEAD" or not delivery.response.body:

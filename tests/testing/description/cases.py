@@ -193,8 +193,6 @@ NEVER = {
     ("scim.update_user", "403"),
     # Neither name nor state is anybody else's.
     ("scim.update_user", "409"),
-    # A fault answers as what stands before every route does: not in SCIM's shape, unless it is told to.
-    *((name, "500") for name in OPERATIONS if name.startswith("scim.")),
 }
 """What is described, and the fake never answers."""
 
