@@ -110,6 +110,8 @@ class PersonalAccessToken:
     Args:
         username: The Docker ID.
         token: The token. It takes the password's place at login; some routes refuse such logins (D18).
+        exchange: Exchange it on `/v2/auth/token` instead, as organisations' tokens are. Audit logs are then open to it;
+            the description has no such route, but the documentation does.
 
     Raises:
         ConfigurationError: a part is empty, the token holds what no token holds, or it is an organisation's.
@@ -117,15 +119,19 @@ class PersonalAccessToken:
     Example:
         >>> PersonalAccessToken("moby", "dckr_pat_example")
         PersonalAccessToken(username='moby')
+
+    Source: https://docs.docker.com/reference/api/hub/latest/#tag/authentication-api/operation/AuthCreateAccessToken
     """
 
     username: str
     token: Secret = field(repr=False)
+    exchange: bool = field(default=False, repr=False)
 
-    def __init__(self, username: str, token: str | Secret) -> None:
+    def __init__(self, username: str, token: str | Secret, *, exchange: bool = False) -> None:
         token = Secret(token)
         object.__setattr__(self, "username", username)
         object.__setattr__(self, "token", token)
+        object.__setattr__(self, "exchange", exchange)
         _check_name(username, "username")
         check_token(token, "the personal access token")
         _check_not_org_token(token)

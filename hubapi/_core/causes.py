@@ -19,8 +19,9 @@ def _cause(credentials: Credentials) -> str:
     match credentials:
         case Password(username=name):
             return f"{name} may lack the right: an audit log and the settings are for owners of the organisation"
-        case PersonalAccessToken(username=name):
-            return f"{name} is logged in with a personal access token, which some routes refuse: use Password(…)"
+        case PersonalAccessToken(username=name, exchange=exchange):
+            other = "" if exchange else "for audit logs PersonalAccessToken(…, exchange=True), for others "
+            return f"{name} is logged in with a personal access token, which some routes refuse: use {other}Password(…)"
         case OrgAccessToken(org=name):
             return f"{name} is logged in with an organisation access token, which most routes refuse: use Password(…)"
         case StaticToken():

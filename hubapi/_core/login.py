@@ -1,7 +1,8 @@
 """How credentials become a bearer.
 
 Users log in on `/v2/users/login`, with a second step on `/v2/users/2fa-login` where the account asks for it.
-Organisation access tokens are exchanged on `/v2/auth/token`, which the description lacks (D19).
+Organisation access tokens, and on request personal ones, are exchanged on `/v2/auth/token`, which the description lacks
+(D18, D19).
 """
 
 import re
@@ -54,9 +55,9 @@ async def log_in(credentials: Renewable, exchange: Exchange) -> Grant:
     match credentials:
         case Password(username=name, password=secret, two_factor=two_factor):
             return await _user(name, secret, two_factor, exchange)
-        case PersonalAccessToken(username=name, token=secret):
+        case PersonalAccessToken(username=name, token=secret, exchange=False):
             return await _user(name, secret, None, exchange)
-        case OrgAccessToken(org=name, token=secret):
+        case PersonalAccessToken(username=name, token=secret) | OrgAccessToken(org=name, token=secret):
             operation = _operation("authentication.exchange", EXCHANGE, {"identifier": name, "secret": secret})
             answer = await exchange(operation)
             return _grant(answer, operation, "access_token", name)

@@ -108,8 +108,8 @@ class Identity:
         match credentials:
             case Password(username=name, password=secret):
                 return cls(base_url, "password", name, secret)
-            case PersonalAccessToken(username=name, token=secret):
-                return cls(base_url, "personal access token", name, secret)
+            case PersonalAccessToken(username=name, token=secret, exchange=exchange):
+                return cls(base_url, f"{'exchanged ' if exchange else ''}personal access token", name, secret)
             case OrgAccessToken(org=name, token=secret):
                 return cls(base_url, "organisation access token", name, secret)
 

@@ -27,7 +27,8 @@ REFUSED = json({"message": "forbidden", "errinfo": {}}, 403)
     ("credentials", "cause"),
     [
         (Password("moby", "canary"), "moby may lack the right"),
-        (PersonalAccessToken("moby", "canary"), r"personal access token, which some routes refuse: use Password\(…\)"),
+        (PersonalAccessToken("moby", "canary"), r"personal access token, which some routes refuse: use for audit logs"),
+        (PersonalAccessToken("moby", "canary", exchange=True), r"which some routes refuse: use Password\(…\)"),
         (OrgAccessToken("acme", "canary"), "acme is logged in with an organisation access token"),
     ],
 )

@@ -310,3 +310,17 @@ async def test_a_clone_may_be_somebody_else(world: World) -> None:
 
     assert other.limiter is not world.hub.limiter
     assert {"moby", "octopus"} == {record.account for record in world.fake.requests if record.account}
+
+
+async def test_an_exchanged_token_reads_audit_logs(world: World) -> None:
+    """The login of a personal access token may not, its exchange may (D18)."""
+    from hubapi import PersonalAccessToken
+
+    token = PersonalAccessToken("moby", "dckr_pat_moby", exchange=True)
+    async with AsyncHub(token, base_url=world.url) as hub:
+        assert 251 == len(await hub.audit_logs.list("acme").collect())
+        with pytest.raises(Forbidden, match="access token"):
+            await hub.access_tokens.list().first()
+    async with AsyncHub(PersonalAccessToken("moby", "dckr_pat_moby"), base_url=world.url) as hub:
+        with pytest.raises(Forbidden, match="exchange=True"):
+            await hub.audit_logs.list("acme").first()
