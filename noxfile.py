@@ -23,6 +23,7 @@ def _find_pyenv() -> None:
 
 
 _find_pyenv()
+ON_ALL_CORES = ("-n", "auto")
 CURRENT = f"{sys.version_info.major}.{sys.version_info.minor}"
 # The versions this machine has; at least the one that runs this.
 FOUND = [python for python in PYTHONS if shutil.which(f"python{python}")] or [CURRENT]
@@ -45,7 +46,7 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the test suite, on every supported Python that this machine has."""
     _install(session, "test")
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *ON_ALL_CORES, *session.posargs)
 
 
 @nox.session(python=CURRENT)
@@ -81,6 +82,13 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session(python=CURRENT)
+def kills(session: nox.Session) -> None:
+    """Kill exports before each of their file operations and at random moments, and compare what they end in."""
+    _install(session, "test")
+    session.run("python", "-m", "tests.kills", *session.posargs)
+
+
+@nox.session(python=CURRENT)
 def wheel(session: nox.Session) -> None:
     """Build the wheel, and run the suite against it away from the sources."""
     place = Path(session.create_tmp()).resolve()
@@ -94,4 +102,4 @@ def wheel(session: nox.Session) -> None:
         shutil.copy(path, place)
     session.chdir(place)
     # The generator is no part of the wheel; its own tests look at the sources.
-    session.run("pytest", "--ignore=tests/generate", *session.posargs)
+    session.run("pytest", *ON_ALL_CORES, "--ignore=tests/generate", *session.posargs)
