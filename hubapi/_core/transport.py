@@ -1,4 +1,4 @@
-"""One attempt over HTTP: the only module that imports httpx.
+"""One attempt over HTTP, through our own connections or somebody else's httpx transport.
 
 It knows nothing of tokens, limits or models. It answers with plain values, and maps every failure to one of two:
 nothing was sent, or no answer came.
@@ -7,7 +7,7 @@ nothing was sent, or no answer came.
 import re
 import ssl
 from collections.abc import Mapping
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from importlib.util import find_spec
 from typing import Protocol, TypeAlias
 from urllib.parse import urlsplit
 
@@ -16,19 +16,32 @@ import anyio.to_thread
 import httpx
 from attrs import define, field, frozen
 
+from hubapi._core.connections import NO_ANSWER, NOTHING_SENT, Connections, HeaderPairs, Proxy
+from hubapi._core.proxies import environment_proxy
 from hubapi._core.secret import Secret
 from hubapi.errors import ConfigurationError, HubError, NoAnswerError, NotSentError, shorten
 
 HttpTransport: TypeAlias = httpx.AsyncBaseTransport
 
-_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.ProxyError)
+_NOT_SENT = (
+    *NOTHING_SENT,
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.UnsupportedProtocol,
+    httpx.ProxyError,
+)
 # What httpx and httpcore let through of the layers below: a broken TLS record, a host name that IDNA refuses, a
 # connection closed by `aclose` from another task.
 _BELOW = (OSError, ValueError, anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream)
+# What httpx sends beside: the content encodings that it can read, which depend on what is installed, among others.
+_HEADERS = dict(httpx.AsyncClient(transport=httpx.AsyncBaseTransport()).headers)
 # Headers of answers that may hold secrets. Nobody needs them: cookies are not kept, and a challenge is not answered.
 _DROPPED = {"set-cookie", "set-cookie2", "www-authenticate", "proxy-authenticate", "authorization"}
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e]*")
+# A URL that httpx would read as it stands. Most are: reading takes it 17 us, a tenth of a request.
+_PLAIN = re.compile(r"(https?://[a-z0-9.-]+(?::[0-9]+)?)(/(?:[A-Za-z0-9._~+&=/?:,@-]|%[0-9A-Fa-f]{2}){0,8000})")
 
 
 @frozen(kw_only=True)
@@ -65,10 +78,9 @@ class Transport(Protocol):
 
 @define(kw_only=True)
 class HttpxTransport:
-    """Sends through httpx.
+    """Sends through connections of its own, verified as httpx does, or through an httpx transport of the caller's.
 
-    Redirects are not followed, and cookies are not kept. The pool has no `max_connections`: httpcore 1.0.9 leaks its
-    slots when a call is cancelled, so the width is limited elsewhere.
+    Redirects are not followed, and cookies are not kept.
 
     Args:
         connect_s: Seconds to connect in.
@@ -79,73 +91,71 @@ class HttpxTransport:
     connect_s: float
     read_s: float
     injected: HttpTransport | None = None
-    _client: httpx.AsyncClient | None = None
+    _timeout: dict[str, float] = field(init=False)
+    _connections: dict[str, Connections] = field(factory=dict[str, Connections], init=False)
+    _tls: ssl.SSLContext | None = None
     _opening: anyio.Lock = field(factory=anyio.Lock)
     _closed: bool = False
 
+    def __attrs_post_init__(self) -> None:
+        self._timeout = {"connect": self.connect_s, "read": self.read_s, "write": self.read_s}
+
     async def send(self, request: Request) -> Answer:
         _check_headers(request)
-        client = self._client or await self._open(request.url)
-        outgoing = _outgoing(client, request)
         problem: HubError
         try:
-            return _answer(*await _fetch(client, outgoing), request.bearer)
+            return _answer(*await self._exchange(request), request.bearer)
         except _NOT_SENT as error:
             problem = NotSentError(f"nothing was sent: {_words(error)}")
         except UnicodeError:
             problem = NotSentError("nothing was sent: the host's name is none")
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, *_BELOW) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, *NO_ANSWER, *_BELOW) as error:
             problem = NoAnswerError(f"no whole answer came: {_words(error)}")
         except RuntimeError:
             if not self._closed:
                 raise
             problem = NoAnswerError("no whole answer came: the hub was closed meanwhile")
         except anyio.get_cancelled_exc_class() as cancelled:
-            # The frames of httpx and h11 hold the headers; a traceback with locals must not show them.
+            # The frames of httpcore and h11 hold the headers; a traceback with locals must not show them.
             cancelled.__context__ = None
             raise cancelled.with_traceback(None)  # noqa: B904 - it is the same one
         # Raised here, where those frames are gone.
         raise problem
 
-    async def _open(self, url: str) -> httpx.AsyncClient:
+    async def _exchange(self, request: Request) -> tuple[int, HeaderPairs, bytes, bool]:
+        """Return the answer, and whether its body is still in its content encoding."""
+        if self._closed:
+            raise ConfigurationError("this hub is closed; open another")
+        if self.injected is not None:
+            extensions = {"timeout": {**self._timeout, "pool": None}}
+            return await _through(self.injected, _httpx_request(request, extensions))
+        plain = _PLAIN.fullmatch(request.url) if "/." not in request.url else None
+        server, target = (plain[1], plain[2].encode()) if plain else _split(_parse(request.url))
+        connections = self._connections.get(server) or await self._open(server)
+        return *await connections.exchange(request.method, target, _headers(request, server), request.content), True
+
+    async def _open(self, server: str) -> Connections:
         async with self._opening:
             if self._closed:
                 raise ConfigurationError("this hub is closed; open another")
-            if self._client is None:
-                self._client = await self._new_client(url)
-        return self._client
-
-    async def _new_client(self, url: str) -> httpx.AsyncClient:
-        timeout = httpx.Timeout(self.read_s, connect=self.connect_s, pool=None)
-        if self.injected is not None:
-            return httpx.AsyncClient(transport=_Borrowed(self.injected), timeout=timeout, cookies=_no_cookies())
-        # Reading the certificates takes 30 ms: not on the event loop, and not at all for plain HTTP.
-        verify: ssl.SSLContext | bool = False
-        if url.lower().startswith("https:"):
-            verify = await anyio.to_thread.run_sync(httpx.create_ssl_context)
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=64, keepalive_expiry=30.0)
-        return httpx.AsyncClient(verify=verify, limits=limits, timeout=timeout, cookies=_no_cookies())
+            if server not in self._connections:
+                url = _parse(server)
+                if url.scheme not in {"http", "https"} or not url.host or (url.port or 0) > 65_535:
+                    raise ConfigurationError(f"{server!r} is no server")
+                proxy = _proxy_to(url)
+                speaks_tls = url.scheme == "https" or (proxy is not None and proxy.url.startswith("https:"))
+                if speaks_tls and self._tls is None:
+                    # Reading the certificates takes 30 ms: not on the event loop, and not at all for plain HTTP.
+                    self._tls = await anyio.to_thread.run_sync(httpx.create_ssl_context)
+                self._connections[server] = Connections(
+                    server=server, timeout=self._timeout, tls=self._tls, proxy=proxy
+                )
+        return self._connections[server]
 
     async def aclose(self) -> None:
         self._closed = True
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
-
-
-@define
-class _Borrowed(httpx.AsyncBaseTransport):
-    """Somebody else's transport: used, never closed."""
-
-    inner: HttpTransport
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        return await self.inner.handle_async_request(request)
-
-
-def _no_cookies() -> CookieJar:
-    """Return a jar that keeps nothing: no cookie of one identity ever travels with another."""
-    return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+        while self._connections:
+            await self._connections.popitem()[1].aclose()
 
 
 def _check_headers(request: Request) -> None:
@@ -163,48 +173,103 @@ def _check_headers(request: Request) -> None:
             raise ConfigurationError(f"the header {name!r} has a character that no header may hold")
 
 
-def _outgoing(client: httpx.AsyncClient, request: Request) -> httpx.Request:
-    """Build httpx's request.
+def _parse(url: str) -> httpx.URL:
+    """Read a URL.
 
     Raises:
-        ConfigurationError: httpx takes the URL for none.
+        ConfigurationError: httpx takes it for none.
     """
     try:
-        headers = dict(request.headers)
-        outgoing = client.build_request(request.method, request.url, headers=headers, content=request.content or None)
+        return httpx.URL(url)
     except (httpx.InvalidURL, ValueError, TypeError) as error:
         problem = ConfigurationError(f"this can't be sent: {_words(error)}")
-    else:
-        if request.bearer:
-            outgoing.headers["authorization"] = f"Bearer {request.bearer.reveal()}"
-        return outgoing
     raise problem
 
 
-async def _fetch(client: httpx.AsyncClient, outgoing: httpx.Request) -> tuple[httpx.Response, bytes, str | None]:
-    """Return the answer and its whole body, closed, and the content encoding that the body is still in.
+def _split(url: httpx.URL) -> tuple[str, bytes]:
+    """Return the server that a URL leads to, and what is asked of it."""
+    return f"{url.scheme}://{url.netloc.decode('ascii')}", url.raw_path
+
+
+def _proxy_to(url: httpx.URL) -> Proxy | None:
+    """Return the proxy on the way to a server, if the environment names one.
+
+    Raises:
+        ConfigurationError: it names one that is none, or that needs a package which is not installed.
+    """
+    named = environment_proxy(url.scheme, url.host, url.port)
+    if named is None:
+        return None
+    try:
+        proxy = httpx.Proxy(named)
+    except (httpx.InvalidURL, ValueError) as error:
+        problem = f"can't be used: {_words(error)}"
+    else:
+        socks = proxy.url.scheme.startswith("socks")
+        if proxy.url.host and (not socks or find_spec("socksio")):
+            return Proxy(url=_split(proxy.url)[0], auth=proxy.raw_auth)
+        problem = "speaks SOCKS, which needs: pip install httpx[socks]" if socks else "can't be used: it has no host"
+    del named  # it may hold a password, and a traceback shows this frame's locals
+    raise ConfigurationError(f"the environment's proxy {problem}")
+
+
+def _headers(request: Request, server: str) -> HeaderPairs:
+    """Return all headers of a request, as httpx would send them."""
+    headers = {"host": server.partition("//")[2], **_HEADERS}
+    for name, value in request.headers.items():
+        headers[name.lower()] = value
+    if request.bearer:
+        headers["authorization"] = f"Bearer {request.bearer.reveal()}"
+    if request.content or request.method in {"POST", "PUT", "PATCH"}:
+        headers.setdefault("content-length", str(len(request.content)))
+    return [(name.encode(), value.encode()) for name, value in headers.items()]
+
+
+def _httpx_request(request: Request, extensions: Mapping[str, object]) -> httpx.Request:
+    """Return a request as httpx has it."""
+    url = _parse(request.url)
+    headers = _headers(request, _split(url)[0])
+    content = request.content or None
+    return httpx.Request(request.method, url, headers=headers, content=content, extensions=dict(extensions))
+
+
+async def _through(transport: HttpTransport, request: httpx.Request) -> tuple[int, HeaderPairs, bytes, bool]:
+    """Send through somebody's httpx transport; return the whole answer, and whether its body is still encoded.
 
     httpx decodes while it reads; where that fails it leaves generators open, of which trio warns.
     """
-    response = await client.send(outgoing, stream=True, follow_redirects=False)
+    response = await transport.handle_async_request(request)
     try:
-        if response.is_stream_consumed:  # made from bytes by somebody's own transport
-            return response, response.content, None
+        if response.is_stream_consumed:  # made from bytes
+            return response.status_code, response.headers.raw, response.content, False
         body = b"".join([chunk async for chunk in response.aiter_raw()])
-        return response, body, response.headers.get("content-encoding")
+        return response.status_code, response.headers.raw, body, True
     finally:
         await response.aclose()
 
 
-def _answer(response: httpx.Response, body: bytes, encoding: str | None, bearer: Secret | None) -> Answer:
+def _answer(status: int, pairs: HeaderPairs, body: bytes, encoded: bool, bearer: Secret | None) -> Answer:  # noqa: FBT001
     """Return the answer's plain values, without what may be a secret, such as the bearer where an error repeats it."""
-    headers = {name.lower(): value for name, value in response.headers.items() if name.lower() not in _DROPPED}
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in pairs:
+        name, value = _text(raw_name).lower(), _text(raw_value)
+        if name not in _DROPPED:
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
     if "location" in headers:
         headers["location"] = _origin(headers["location"])
-    content = httpx.Response(200, headers={"content-encoding": encoding}, content=body).content if encoding else body
-    if bearer and response.status_code >= 400:
-        content = content.replace(bearer.reveal().encode(), b"***")
-    return Answer(status=response.status_code, headers=headers, content=content)
+    if encoded and "content-encoding" in headers:
+        encoding = {"content-encoding": headers["content-encoding"]}
+        body = httpx.Response(200, headers=encoding, content=body).content
+    if bearer and status >= 400:
+        body = body.replace(bearer.reveal().encode(), b"***")
+    return Answer(status=status, headers=headers, content=body)
+
+
+def _text(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
 
 
 def _origin(location: str) -> str:

@@ -1,10 +1,12 @@
 """Which proxy the environment names, and the way through it, over real sockets on loopback."""
 
 import ssl
+import threading
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import anyio
 import anyio.abc
@@ -203,14 +205,24 @@ async def test_plain_http_asks_the_proxy(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.anyio
 async def test_a_proxy_may_speak_tls_itself(monkeypatch: pytest.MonkeyPatch, tls: ssl.SSLContext) -> None:
-    """Verified like any server, with the same certificates."""
+    """Verified like any server, with the same certificates, which are read once and off the event loop."""
     heads: list[bytes] = []
+    threads: list[int] = []
+    build = ssl.create_default_context
+
+    def count(*args: Any, **options: Any) -> ssl.SSLContext:
+        threads.append(threading.get_ident())
+        return build(*args, **options)
+
+    monkeypatch.setattr(ssl, "create_default_context", count)
     async with serving(answering(OK, heads), tls) as proxy_url:
         set_all(monkeypatch, {"HTTP_PROXY": proxy_url})
         async with opened() as transport:
             await transport.send(get("http://hub.test/v2/x"))
 
     assert b"GET http://hub.test/v2/x HTTP/1.1" == heads[0].split(b"\r\n")[0]
+    assert 1 == len(threads)
+    assert threading.get_ident() != threads[0]
 
 
 @pytest.mark.anyio

@@ -302,7 +302,7 @@ async def test_path_values_that_address_something_else_are_refused(value: str) -
 async def test_it_sends_what_an_httpx_client_would(method: str, content: bytes, *, injected: bool) -> None:
     """Byte for byte, but for the order of headers and the case of their names; through somebody's transport too."""
     requests: list[bytes] = []
-    headers = {"accept": "application/json", "user-agent": "hubapi/1", "X-Trace": "1"}
+    headers = {"Accept": "application/json", "user-agent": "hubapi/1", "X-Trace": "1"}
     bearer = {"authorization": "Bearer hunter2"}
     answer = b"HTTP/1.1 204 No Content\r\n\r\n"
     async with serving(answering(answer, requests)) as url, httpx.AsyncHTTPTransport() as theirs:
@@ -318,11 +318,39 @@ async def test_it_sends_what_an_httpx_client_would(method: str, content: bytes, 
     assert sorted(its[0].lower().splitlines()) == sorted(ours[0].lower().splitlines())
 
 
+PIECES = [
+    "a",
+    "B",
+    "0",
+    "/",
+    ".",
+    "..",
+    "%",
+    "%2f",
+    "%2F",
+    "%zz",
+    "?",
+    "&",
+    "=",
+    "+",
+    ":",
+    ",",
+    "@",
+    "~",
+    "{",
+    "'",
+    "!",
+    "#",
+]
+
+
 @given(
-    st.from_regex(r"https?://[a-z0-9.-]{1,9}(:[0-9]{1,5})?/[A-Za-z0-9._~+&=/?:,@%!*'()\[\]{}-]{0,20}", fullmatch=True),
+    st.from_regex(r"https?://[a-z0-9.-]{1,9}(:[0-9]{1,5})?", fullmatch=True),
+    st.lists(st.sampled_from(PIECES), max_size=8).map("".join),
 )
-def test_a_plain_url_is_taken_as_httpx_reads_it(url: str) -> None:
-    """Without reading it. Only the scheme's own port may stay where httpx leaves it out."""
+def test_a_plain_url_is_taken_as_httpx_reads_it(origin: str, path: str) -> None:
+    """Without reading it."""
+    url = f"{origin}/{path}"
     plain = _PLAIN.fullmatch(url) if "/." not in url else None
     try:
         server, target = _split(_parse(url))
@@ -375,6 +403,15 @@ async def test_content_encodings_are_undone(encoding: str) -> None:
         answer = await transport.send(get(f"{url}/"))
 
     assert (b"{}", encoding) == (answer.content, answer.headers["content-encoding"])
+
+
+async def test_a_body_that_is_decoded_already_is_left_alone() -> None:
+    """As in an answer that a transport made from bytes: httpx has undone its encoding."""
+    answer = httpx.Response(200, headers={"content-encoding": "gzip"}, content=gzip.compress(b"{}"))
+    async with opened(injected=httpx.MockTransport(lambda _: answer)) as transport:
+        received = await transport.send(get("https://hub.docker.com/"))
+
+    assert b"{}" == received.content
 
 
 async def test_headers_that_come_twice_are_joined() -> None:
@@ -476,6 +513,24 @@ async def test_certificates_of_the_environment_are_trusted(monkeypatch: pytest.M
             answers = [await transport.send(get(f"{url}/")) for _ in range(2)]
 
     assert [b"{}", b"{}"] == [answer.content for answer in answers]
+
+
+async def test_two_servers_share_the_ssl_context(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a transport's, not a server's."""
+    built: list[ssl.SSLContext] = []
+    build = httpx.create_ssl_context
+
+    def count() -> ssl.SSLContext:
+        built.append(build())
+        return built[-1]
+
+    monkeypatch.setattr(httpx, "create_ssl_context", count)
+    async with opened() as transport:
+        for _ in range(2):
+            with pytest.raises(NotSentError):
+                await transport.send(get(f"https://127.0.0.1:{free_port()}/"))
+
+    assert 1 == len(built)
 
 
 async def test_no_certificates_are_read_for_plain_http(monkeypatch: pytest.MonkeyPatch) -> None:
