@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hubapi.credentials import Credentials
+    from hubapi.export.follow import Follow
     from hubapi.export.formats import FormatName
     from hubapi.export.report import ExportReport, Progress
 
@@ -135,7 +136,8 @@ class AuditLogs:
                 `last`: what is new since the last run in this folder, the late ones of its last ten minutes among it.
             until: Only events before this, likewise. The latest is a minute before now, by the server's clock, so that
                 no late event is missed.
-            format: `jsonl`, the bytes that came, one event a line.
+            format: `jsonl`, the bytes that came, one event a line; `jsonl.gz` and `jsonl.zst` (extra `zstd`), the same
+                compressed; `csv`, safe to open in a spreadsheet; `parquet` (extra `parquet`).
             partition: `day` for `<account>/<day>.jsonl` instead of `<account>.jsonl`.
             concurrency: How many accounts of one login are read side by side.
             progress: Called after each page, and when an account is finished.
@@ -143,7 +145,7 @@ class AuditLogs:
 
         Raises:
             ConfigurationError: there are no accounts, a name can't be one, no time lies between the two, the folder
-                holds something else or can't be written, or another export works in it.
+                holds something else or can't be written, another export works in it, or a library is missing.
 
         Example:
             >>> async def nightly(hub, folder):
@@ -165,6 +167,54 @@ class AuditLogs:
             progress=progress,
             credentials=credentials,
         )
+
+    def follow(
+        self,
+        account: str,
+        *,
+        since: datetime | date | None = None,
+        every: float = 60.0,
+        cursor: str | None = None,
+    ) -> Follow:
+        """Iterate over events as they happen, each once, for ever.
+
+        First come those from *since* on, oldest first, then what is new at each poll, in the order of time. An event
+        that arrives late comes too, out of order, if it is no more than ten minutes late.
+
+        What comes back holds no connection and no task: leave it at any time. Its `cursor`, at any event, says where it
+        stands; given here, in another process even, just the rest follows. What is to be lost by no crash is to be
+        stored before the cursor is. A far *since* is caught up with at one stretch of time after the other, so that
+        memory holds a thousand events, or those of ten minutes where these are more.
+
+        What a poll fails with is raised when all its attempts have failed, with the cursor. Iterating may simply go on:
+        the next poll is *every* seconds after that one. An event that can't be read is a DecodeError once.
+
+        Args:
+            account: The organisation or user.
+            since: Only events from here on: an aware datetime, or a date, which means its first moment in UTC. By
+                default from the first `anext` on, by the server's clock, which tells whole seconds.
+            every: Seconds from one poll to the next, at least 1. A poll is one to three requests, if less than a page
+                is new.
+            cursor: The `cursor` of another `Follow` of this account, or of an error it raised.
+
+        Raises:
+            ConfigurationError: a datetime has no zone, *every* is too short, *since* and *cursor* are both given, or
+                *cursor* is none, or another account's.
+            HubError: while iterating, of the kind that fits: Forbidden as of `list`, ServerError, TransportError; among
+                these NoAnswerError, if the hub is closed meanwhile.
+
+        Example:
+            >>> async def feed(hub, store):
+            ...     events = hub.audit_logs.follow("acme", cursor=await store.load())
+            ...     async for event in events:
+            ...         await store.save(event, events.cursor)
+
+        Source: https://docs.docker.com/reference/api/hub/latest/#tag/audit-logs/operation/AuditLogs_GetAuditLogs
+        """
+        # What a service that follows nothing need not load.
+        from hubapi.export.follow import follow  # noqa: PLC0415
+
+        return follow(self._client, account, since=since, every=every, cursor=cursor)
 
 
 def _or_unset(value: T | None) -> T | UnsetType:

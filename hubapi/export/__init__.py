@@ -2,5 +2,6 @@
 
 from hubapi.export.report import AccountReport, ExportReport, Progress
 from hubapi.export.run import export
+from hubapi.export.verify import Finding, VerifyReport, verify
 
-__all__ = ["AccountReport", "ExportReport", "Progress", "export"]
+__all__ = ["AccountReport", "ExportReport", "Finding", "Progress", "VerifyReport", "export", "verify"]

@@ -3,10 +3,12 @@
 All of it blocks; callers run it in a worker thread.
 """
 
+import errno
 import hashlib
 import os
 import re
 from collections import Counter
+from collections.abc import Iterable
 from contextlib import suppress
 from itertools import groupby
 from operator import itemgetter
@@ -19,8 +21,8 @@ from attrs import define, field, frozen
 from hubapi.errors import ConfigurationError
 from hubapi.export.formats import Format, Writer
 from hubapi.export.manifest import Log, LogFile, sync_folder
-from hubapi.export.pages import identity_of, nanoseconds, to_datetime
-from hubapi.export.parts import Part
+from hubapi.export.pages import UNREADABLE, identity_of, nanoseconds, to_datetime
+from hubapi.export.parts import Part, naming
 
 UNDATED = "undated"
 
@@ -46,11 +48,15 @@ class Target:
     format: Format
     by_day: bool
 
+    @property
+    def part(self) -> Path:
+        """Where the log is while it is read: `.<account>.part`. Each run has its own, as its window is another."""
+        return self.folder / f".{self.account}{self._run}.part"
+
     def name(self, day: str) -> str:
         """Return a file's name in the folder."""
-        run = f"@{self.run}" if self.run > 1 else ""
         file = f"/{day}" if self.by_day else ""
-        return f"{self.account}{file}{run}{self.format.suffix}"
+        return f"{self.account}{file}{self._run}{self.format.suffix}"
 
     def check_free(self) -> None:
         """Refuse to begin where something stands that no export of this folder has put there.
@@ -58,13 +64,19 @@ class Target:
         Raises:
             ConfigurationError: it names it.
         """
-        if self.by_day:
-            these = f"*@{self.run}{self.format.suffix}" if self.run > 1 else "*"
-            taken = list((self.folder / self.account).glob(these))
-        else:
-            taken = [path for path in (self.folder / self.name(""),) if path.exists()]
-        if taken:
-            raise ConfigurationError(f"{taken[0]} is there, but not of this export: move it, or give another folder")
+        for path in (self.part, *self._places()):
+            if os.path.lexists(path):
+                raise ConfigurationError(f"{path} is there, but not of this export: move it, or give another folder")
+
+    @property
+    def _run(self) -> str:
+        return f"@{self.run}" if self.run > 1 else ""
+
+    def _places(self) -> Iterable[Path]:
+        if not self.by_day:
+            return [self.folder / self.name("")]
+        days = self.folder / self.account
+        return days.glob(f"*{self._run}{self.format.suffix}") if days.is_dir() else [days]
 
 
 @define
@@ -152,7 +164,8 @@ class Finisher:
             if len(self._open) > _OPEN_DAYS:
                 self._end(min(self._open))
         file = self._open[day]
-        file.writer.write(lines)
+        with naming(self.target.folder / file.name):
+            file.writer.write(lines)
         file.events += len(lines)
 
     def _begin(self, day: str) -> None:
@@ -163,7 +176,7 @@ class Finisher:
 
     def _end(self, day: str) -> None:
         whole = self._open[day]
-        with whole.file as file:
+        with naming(self.target.folder / whole.name), whole.file as file:
             whole.writer.close()
             file.flush()
             os.fsync(file.fileno())
@@ -173,6 +186,8 @@ class Finisher:
 
     def _put_in_place(self) -> None:
         folder = self.target.folder
+        for _, entry in self._written:
+            _check_not_theirs(folder / entry.name, entry)
         for hidden, entry in self._written:
             path = folder / entry.name
             path.parent.mkdir(mode=0o700, exist_ok=True)
@@ -191,6 +206,12 @@ class Finisher:
                 hidden.unlink(missing_ok=True)
 
 
+def _check_not_theirs(path: Path, entry: LogFile) -> None:
+    """Refuse to replace what someone has put there meanwhile; we may have, and been killed before we could say so."""
+    if os.path.lexists(path) and not (path.is_file() and measured(path) == (entry.bytes, entry.sha256)):
+        raise FileExistsError(errno.EEXIST, "File exists, and is not of this export", str(path))
+
+
 def measured(path: Path) -> tuple[int, str]:
     """Return a file's size and its SHA-256, as they are on the disk."""
     with path.open("rb") as file:
@@ -201,14 +222,14 @@ def measured(path: Path) -> tuple[int, str]:
 def _facts(lines: list[bytes]) -> list[_Fact]:
     try:
         return _all_facts(b"[%b]" % b",".join(lines))
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return [_one_fact(line) for line in lines]
 
 
 def _one_fact(line: bytes) -> _Fact:
     try:
         return _fact(line)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return _Fact()
 
 

@@ -13,13 +13,13 @@ from hubapi.errors import ConfigurationError
 from hubapi.export import manifest as manifests
 from hubapi.export.finish import Finisher, Target
 from hubapi.export.formats import Format, format_of
-from hubapi.export.manifest import LAST, Log, Manifest, Run, Wish, nanoseconds
-from hubapi.export.pages import from_datetime, to_datetime
+from hubapi.export.manifest import Log, Manifest, Run, Wish, nanoseconds
 from hubapi.export.parts import Part
 
 OVERLAP = timedelta(minutes=10)
 """How far a run reaches back before the end of the last one, for events that came late."""
 
+_OVERLAP_NS = OVERLAP // timedelta(microseconds=1) * 1000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
@@ -64,14 +64,19 @@ class Folder:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._lock = FileLock(self.path / ".lock", mode=0o600)
+            # Not of one thread: whichever worker is free takes it, and another gives it back.
+            self._lock = FileLock(self.path / ".lock", mode=0o600, thread_local=False)
             self._lock.acquire(timeout=0)
         except Timeout:
             problem = f"another export works in {self.path}: wait for it, or give another folder"
         except OSError as error:
             problem = f"{self.path} can't be written: {error.strerror or error}"
         else:
-            return manifests.load(self.path)
+            try:
+                return manifests.load(self.path)
+            except BaseException:
+                self.close()
+                raise
         raise ConfigurationError(problem)
 
     def begin(self, found: Manifest | None, wish: Wish, latest: str) -> Run:
@@ -82,11 +87,23 @@ class Folder:
         """
         self.format = format_of(wish.format)
         self.manifest = manifests.plan(found, wish, latest)
-        for name, log in self.run.accounts.items():
-            if log.state != "done" and not self.part(name).path.exists():
-                self._target(name).check_free()
-        self._save()
+        goes_on = found is not None and len(found.runs) == len(self.manifest.runs)
+        begun = found.runs[-1].accounts if found is not None and goes_on else {}
+        for name in wish.accounts:
+            target = self._target(name)
+            if self.run.accounts[name].state != "done" and not (name in begun and target.part.exists()):
+                target.check_free()
+        if found is not None:
+            self._tidy()
+        self._save(self.manifest)
         return self.run
+
+    def _tidy(self) -> None:
+        """Remove what killed exports have left half-done, and nobody goes on from."""
+        wanted = {self._target(name).part for name, log in self.run.accounts.items() if log.state != "done"}
+        for path in self.path.glob(".*"):
+            if path.suffix in {".part", ".whole"} and path not in wanted:
+                path.unlink(missing_ok=True)
 
     @property
     def run(self) -> Run:
@@ -95,20 +112,17 @@ class Folder:
 
     def part(self, account: str, batch: int = 0) -> Part:
         """Return an account's part."""
-        return Part(self.path / f".{account}.part", batch)
+        return Part(self._target(account).part, batch)
 
     def since_ns(self, account: str) -> int | None:
         """Return from when on an account's log is read: before the end of the last run, for what came late."""
         since = self.run.accounts[account].since
         if since is None:
             return None
-        overlap = from_datetime(to_datetime(0) + OVERLAP) if self.run.asked_since == LAST else 0
-        return nanoseconds(since) - overlap
+        return nanoseconds(since) - (_OVERLAP_NS if account in self.manifest.seams else 0)
 
     def delivered(self, account: str) -> list[str]:
         """Return the identities of events that an earlier run has written, of the time that this one reads again."""
-        if self.run.asked_since != LAST:
-            return []
         return [identity for _, identity in self.manifest.seams.get(account, ())]
 
     def finish(self, account: str, part: Part) -> Log:
@@ -117,7 +131,7 @@ class Folder:
         Raises:
             OSError: the disk is full, or can't be written. The part is still there.
         """
-        begin_ns = nanoseconds(self.run.until) - from_datetime(to_datetime(0) + OVERLAP)
+        begin_ns = nanoseconds(self.run.until) - _OVERLAP_NS
         finisher = Finisher(self._target(account), begin_ns)
         log = finisher.finish(part, self.run.accounts[account].since)
         before = [entry for entry in self.manifest.seams.get(account, ()) if entry[0] >= begin_ns]
@@ -127,7 +141,7 @@ class Folder:
 
     def fail(self, account: str, error: str) -> None:
         """Say in the manifest why an account failed, as far as the disk lets us; its part stays to go on from."""
-        self._record(account, evolve(self.run.accounts[account], state="failed", error=error), None)
+        self._record(account, Log(state="failed", since=self.run.accounts[account].since, error=error), None)
 
     def files_of(self, log: Log) -> tuple[Path, ...]:
         """Return where a finished log is."""
@@ -148,14 +162,15 @@ class Folder:
 
     def _record(self, account: str, log: Log, seam: Sequence[tuple[int, str]] | None) -> None:
         with self._recording:
-            self.run.accounts[account] = log
-            if seam is not None:
-                self.manifest.seams[account] = sorted(seam)
-            self._save()
+            run = evolve(self.run, accounts={**self.run.accounts, account: log})
+            seams = self.manifest.seams if seam is None else {**self.manifest.seams, account: sorted(seam)}
+            manifest = evolve(self.manifest, runs=[*self.manifest.runs[:-1], run], seams=seams)
+            self._save(manifest)
+            self.manifest = manifest  # not before: what is not on the disk has not happened
 
-    def _save(self) -> None:
+    def _save(self, manifest: Manifest) -> None:
         try:
-            manifests.save(self.path, self.manifest)
+            manifests.save(self.path, manifest)
         except OSError as error:
             problem = f"{self.path / manifests.NAME} can't be written: {error.strerror or error}"
         else:

@@ -9,17 +9,24 @@ import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 from attrs import define, evolve, field
 
 from hubapi.errors import ConfigurationError
-from hubapi.export.pages import from_datetime
+from hubapi.export.pages import UNREADABLE, from_datetime
 
 NAME: Final = "manifest.json"
+VERSION: Final = 1
 LAST: Final = "last"
 """As `since`: go on from where each account's last run ended."""
+
+
+def _is_time(_owner: object, _attribute: object, text: Any) -> None:
+    """Refuse what someone has changed by hand: `nanoseconds` takes no other."""
+    if text is not None and datetime.fromisoformat(text).tzinfo is None:
+        raise ValueError(f"{text!r} has no time zone")
 
 
 @define(kw_only=True)
@@ -37,7 +44,7 @@ class Log:
     """One account's log in a run."""
 
     state: Literal["waiting", "done", "failed"] = "waiting"
-    since: str | None = None
+    since: str | None = field(default=None, validator=_is_time)
     events: int = 0
     files: list[LogFile] = field(factory=list[LogFile])
     actions: dict[str, int] = field(factory=dict[str, int])
@@ -52,7 +59,7 @@ class Run:
     number: int
     asked_since: str | None
     asked_until: str | None
-    until: str
+    until: str = field(validator=_is_time)
     accounts: dict[str, Log] = field(factory=dict[str, Log])
 
 
@@ -60,16 +67,18 @@ class Run:
 class Manifest:
     """All runs of a folder. `seams` has the identities and times of the last events of each account."""
 
-    hubapi_export: int = 1
+    hubapi_export: int = VERSION
     format: str
     partition: str | None
     runs: list[Run] = field(factory=list[Run])
     seams: dict[str, list[tuple[int, str]]] = field(factory=dict[str, list[tuple[int, str]]])
 
     def reached(self, account: str) -> str | None:
-        """Return the time up to which an account's log has been exported."""
-        ends = [run.until for run in self.runs if (log := run.accounts.get(account)) and log.state == "done"]
-        return max(ends, key=nanoseconds, default=None)
+        """Return the time up to which an account's log has been exported; where that failed, from when on it should."""
+        for run in reversed(self.runs):
+            if log := run.accounts.get(account):
+                return run.until if log.state == "done" else log.since
+        return None
 
 
 @define(kw_only=True)
@@ -102,9 +111,10 @@ def plan(manifest: Manifest | None, wish: Wish, latest: str) -> Manifest:
             f"{_form(wish.format, wish.partition)}: ask for that, or give another folder"
         )
     last = manifest.runs[-1] if manifest.runs else None
-    if last and _is_same(last, wish) and not (wish.since == LAST and _is_over(last)):
-        run = last
-    elif last and not _is_over(last):
+    earlier = manifest.runs
+    if last and _is_same(last, wish) and not (wish.since == LAST and _is_over(last, wish)):
+        earlier, run = manifest.runs[:-1], last
+    elif last and not _is_over(last, wish):
         raise ConfigurationError(
             f"this folder holds an export {_window(last.asked_since, last.asked_until)} that is not finished: run that "
             "again, or give another folder"
@@ -115,17 +125,40 @@ def plan(manifest: Manifest | None, wish: Wish, latest: str) -> Manifest:
             f"{_window(wish.since, wish.until)}: go on from its end with since={LAST!r}, or give another folder"
         )
     else:
-        until = latest if wish.until is None else min(wish.until, latest, key=nanoseconds)
-        if wish.since is not None and wish.since != LAST and nanoseconds(wish.since) >= nanoseconds(until):
-            raise ConfigurationError(f"nothing lies between since ({wish.since}) and until ({until})")
-        run = Run(number=len(manifest.runs) + 1, asked_since=wish.since, asked_until=wish.until, until=until)
+        run = Run(
+            number=len(manifest.runs) + 1,
+            asked_since=wish.since,
+            asked_until=wish.until,
+            until=_end(manifest, wish, latest),
+        )
     logs = {
         name: Log(since=manifest.reached(name) if wish.since == LAST else wish.since)
         for name in wish.accounts
         if name not in run.accounts
     }
     run = evolve(run, accounts={**run.accounts, **logs})
-    return evolve(manifest, runs=[*manifest.runs[: run.number - 1], run])
+    return evolve(manifest, runs=[*earlier, run])
+
+
+def _end(manifest: Manifest, wish: Wish, latest: str) -> str:
+    """Return where a new run's window ends.
+
+    Raises:
+        ConfigurationError: that is before it begins.
+    """
+    until = latest if wish.until is None else min(wish.until, latest, key=nanoseconds)
+    if wish.since != LAST:
+        is_empty = wish.since is not None and nanoseconds(wish.since) >= nanoseconds(until)
+        since = wish.since
+    else:
+        reached = [end for end in map(manifest.reached, wish.accounts) if end]
+        since = max(reached, key=nanoseconds, default=until)
+        if wish.until is None:  # of the server's clocks, one may be behind by seconds
+            return max(until, since, key=nanoseconds)
+        is_empty = nanoseconds(since) > nanoseconds(until)
+    if is_empty:
+        raise ConfigurationError(f"nothing lies between since ({since}) and until ({until})")
+    return until
 
 
 def nanoseconds(text: str) -> int:
@@ -137,9 +170,9 @@ def _is_same(run: Run, wish: Wish) -> bool:
     return (run.asked_since, run.asked_until) == (wish.since, wish.until)
 
 
-def _is_over(run: Run) -> bool:
-    """Say whether a run needs nobody to go on with it: what failed may be asked for again, but holds up nothing."""
-    return all(log.state != "waiting" for log in run.accounts.values())
+def _is_over(run: Run, wish: Wish) -> bool:
+    """Say whether nobody who is asked for waits for a run: what failed may be asked for again, but holds up nothing."""
+    return all(log.state != "waiting" for name, log in run.accounts.items() if name in wish.accounts)
 
 
 def _form(name: str, partition: str | None) -> str:
@@ -150,6 +183,13 @@ def _window(since: str | None, until: str | None) -> str:
     return f"from {since or 'the beginning'} to {until or 'the present'}"
 
 
+class _Versioned(msgspec.Struct):
+    hubapi_export: int
+
+
+_version_of = msgspec.json.Decoder(_Versioned).decode
+
+
 def load(folder: Path) -> Manifest | None:
     """Return what a folder says it holds; None if it says nothing.
 
@@ -158,23 +198,23 @@ def load(folder: Path) -> Manifest | None:
     """
     path = folder / NAME
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=Manifest)
+        content = path.read_bytes()
+        if (version := _version_of(content).hubapi_export) == VERSION:
+            return msgspec.json.decode(content, type=Manifest)
+        problem = f"{path} is of another version of hubapi: {version}, not {VERSION}"
     except FileNotFoundError:
         return None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         problem = f"{path} is no manifest of an export: {error}"
     except OSError as error:
         problem = f"{path} can't be read: {error.strerror or error}"
-    else:
-        if found.hubapi_export == 1:
-            return found
-        problem = f"{path} is of another version of hubapi: {found.hubapi_export}"
     raise ConfigurationError(problem)
 
 
 def save(folder: Path, manifest: Manifest) -> None:
     """Put a manifest in place: the whole of it, on the disk, or nothing."""
-    content = msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
+    # Accounts by name: they are finished in any order.
+    content = msgspec.json.format(msgspec.json.encode(manifest, order="deterministic"), indent=1) + b"\n"
     beside = folder / f".{NAME}"
     with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(content)

@@ -20,8 +20,13 @@ PAGE_SIZE = 100
 Line: TypeAlias = bytes | msgspec.Raw
 """An event in the bytes that came, as long as they are not on the disk a view of the answer."""
 
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
+"""What an event fails with that is not as it should be: msgspec looks into text only where it is asked for."""
+
 SECOND_NS = 10**9
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EARLIEST_NS = -62_135_596_800 * SECOND_NS  # year 1
+_LATEST_NS = 253_402_300_799 * SECOND_NS  # the last second of year 9999
 _UTC_TIME = re.compile(r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?[Zz]")
 
 
@@ -111,7 +116,7 @@ def identity_of(line: Line) -> str:
     """Return an event's `event_id`; of one without, a digest of the whole event after a `=` (D21)."""
     try:
         known = _known(line).event_id
-    except msgspec.DecodeError:
+    except UNREADABLE:
         known = None
     return known or "=" + blake2b(line, digest_size=16).hexdigest()
 
@@ -125,7 +130,7 @@ def time_of(line: Line) -> int | None:
     """Return when an event happened, in nanoseconds since 1970; None where it doesn't say."""
     try:
         text = _known(line).timestamp
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return None
     return None if text is None else nanoseconds(text)
 
@@ -147,5 +152,5 @@ def from_datetime(moment: datetime) -> int:
 
 
 def to_datetime(time_ns: int) -> datetime:
-    """Return nanoseconds since 1970 as a datetime in UTC, cut to microseconds."""
-    return _EPOCH + timedelta(microseconds=time_ns // 1000)
+    """Return nanoseconds since 1970 as a datetime in UTC, cut to microseconds, and to the years that there are."""
+    return _EPOCH + timedelta(microseconds=max(_EARLIEST_NS, min(time_ns, _LATEST_NS)) // 1000)

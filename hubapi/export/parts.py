@@ -8,7 +8,8 @@ All of it blocks; callers run it in a worker thread, some hundred kilobytes at a
 
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -76,7 +77,7 @@ class Part:
         lines, self._pending, self._size = self._pending, [], 0
         if lines:
             lines.append(b"")
-            with self.path.open("ab", buffering=0) as file:
+            with naming(self.path), self.path.open("ab", buffering=0) as file:
                 _write_all(file.fileno(), b"\n".join(lines))
 
     def rest(self) -> None:
@@ -105,6 +106,16 @@ class Part:
     def remove(self) -> None:
         """Remove it."""
         self.path.unlink(missing_ok=True)
+
+
+@contextmanager
+def naming(path: Path) -> Generator[None]:
+    """Let an error that comes from writing an open file say which it is: the system doesn't."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

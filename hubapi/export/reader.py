@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from typing import TypeVar
 
 import anyio
 import anyio.to_thread
@@ -17,6 +18,8 @@ from hubapi.export.pages import Page, lines_of, page_operation, time_of, to_date
 from hubapi.export.parts import Part
 from hubapi.export.report import AccountReport, Progress
 from hubapi.export.walk import Longest, Misplaced, Walk
+
+T = TypeVar("T")
 
 _FLUSH_S = 5.0
 """How long what was read is held at most before it is written: a process may be killed."""
@@ -56,25 +59,24 @@ class Reader:
             self.report = evolve(self.report, events=log.events, files=self.folder.files_of(log))
         except HubError as error:
             await self._fail(error)
-        except OSError as error:
-            words = f"{error.filename or self.folder.path}: can't be written: {error.strerror or error}"
-            await self._fail(ConfigurationError(words))
         self._tell(done=True)
 
     async def _export(self) -> Log:
         part = self.folder.part(self.account, self.batch)
-        read = await anyio.to_thread.run_sync(part.open)
+        read = await self._on_disk(part.open)
         try:
             try:
                 await self._pages(part, self._walk_from(read))
             except Misplaced:
-                await anyio.to_thread.run_sync(part.start_over)
+                await self._on_disk(part.start_over)
                 await self._pages(part, self._walk_from(None))
-        finally:
+            await self._on_disk(part.flush)
+        except BaseException:
             # Also when cancelled: what was read need not be asked for again.
-            with anyio.CancelScope(shield=True):
+            with anyio.CancelScope(shield=True), suppress(OSError):
                 await anyio.to_thread.run_sync(part.rest)
-        return await anyio.to_thread.run_sync(partial(self.folder.finish, self.account, part))
+            raise
+        return await self._on_disk(partial(self.folder.finish, self.account, part))
 
     def _walk_from(self, read: Page | None) -> Walk:
         return Walk(
@@ -95,10 +97,18 @@ class Reader:
             content = answers[-1].content
             fresh = walk.take(lines_of(page, content))
             if part.add(fresh, len(content)) or clock.monotonic() > self._flushed + _FLUSH_S:
-                await anyio.to_thread.run_sync(part.flush)
+                await self._on_disk(part.flush)
                 self._flushed = clock.monotonic()
             self.report = evolve(self.report, events=part.events, pages=self.report.pages + 1, repeated=walk.repeated)
             self._tell(done=False, reached_ns=time_of(fresh[-1]) if fresh else None)
+
+    async def _on_disk(self, work: Callable[[], T]) -> T:
+        try:
+            return await anyio.to_thread.run_sync(work)
+        except OSError as error:
+            path = error.filename2 or error.filename or self.folder.path
+            problem = f"{path} can't be written: {error.strerror or error}"
+        raise ConfigurationError(problem)
 
     async def _fail(self, error: HubError) -> None:
         self.report = evolve(self.report, events=0, files=(), error=error)

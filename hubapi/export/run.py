@@ -60,10 +60,11 @@ async def export(
     ways = _ways(pipeline, names, credentials or {})
     line = pipeline.line
     before, began = evolve(line.counters), line.clock.monotonic()
+    paused_s = _paused_s(ways)
     folder = Folder(to)
     found = await _in_thread(folder.open)
     try:
-        run = await _in_thread(partial(folder.begin, found, wish, await _latest(ways)))
+        await _in_thread(partial(folder.begin, found, wish, await _latest(ways)))
         batch = min(_LARGEST_BATCH, max(_SMALLEST_BATCH, _BUFFERS // (concurrency * len(ways))))
         longest = Longest()
         readers = [
@@ -74,17 +75,17 @@ async def export(
         with anyio.CancelScope(shield=True):
             await _in_thread(folder.close)
     reports = {reader.report.account: reader.report for some in readers for reader in some}
-    logs = {name: run.accounts[name] for name in names}
+    logs = {name: folder.run.accounts[name] for name in names}
     return ExportReport(
         accounts=tuple(reports[name] for name in names),
         folder=to,
-        until=to_datetime(manifest_ns(run.until)),
+        until=to_datetime(manifest_ns(folder.run.until)),
         actions=totals(logs, "actions"),
         days=totals(logs, "days"),
         requests=line.counters.requests - before.requests,
         rate_limited=line.counters.rate_limited - before.rate_limited,
         logins=line.counters.logins - before.logins,
-        paused_s=sum(way.line.gate.paused_s for way, _ in ways),
+        paused_s=_paused_s(ways) - paused_s,
         seconds=line.clock.monotonic() - began,
     )
 
@@ -119,6 +120,10 @@ def _ways(
             ways[who] = (pipeline if who is None else another_login(pipeline, who), [])
         ways[who][1].append(name)
     return list(ways.values())
+
+
+def _paused_s(ways: Iterable[tuple[Pipeline, list[str]]]) -> float:
+    return sum(way.line.gate.paused_s for way, _ in ways)
 
 
 async def _latest(ways: Sequence[tuple[Pipeline, list[str]]]) -> str:

@@ -10,9 +10,10 @@ No I/O and no clock: pages go in, new events come out.
   events again, and leaves out as many of each as it has: two events without an `event_id` may be alike.
 - An anchored walk must meet the last event it read. If not, the server takes `to` for something else, and the walk goes
   back to counting pages.
-- A page shorter than the longest that this server gave is the last. One as short as the server's own default is not:
+- A page shorter than the longest that this server gave is the last. One as short as a server's default may be is not:
   for days at a time it has ignored the size asked for (D14). What such a page, or a first short one, is the end of, the
-  next anchor tells: nothing is older than the last event read.
+  next anchor tells: nothing is older than the last event read. Where pages don't continue, the size may have changed:
+  what was the longest is learned anew.
 """
 
 from collections import Counter, deque
@@ -26,7 +27,7 @@ from hubapi.export.pages import PAGE_SIZE, SECOND_NS, Line, Page, is_digest, tim
 DEEPEST = 50
 """Pages after which a walk is anchored anew: deep offsets cost the server, and us the time."""
 
-_DEFAULT_SIZE = 25  # what the server gives where it ignores the size asked for
+_DEFAULT_SIZES = {10, 20, 25}  # what a server may give where it ignores the size asked for: this one 25
 _SEAM_NS = 3 * SECOND_NS  # an anchor is up to two seconds after the last event read
 _RESTARTS = 5  # of one anchor, before the server is given up
 _REMEMBERED = 2  # pages at least, to know again what late events push over a seam
@@ -104,7 +105,7 @@ class Walk:
             HubError: the server's pages don't follow each other, and can't be got round.
         """
         length = len(page.lines)
-        ends = length == 0 or (length < self.longest.size and length != _DEFAULT_SIZE)
+        ends = length == 0 or (length < self.longest.size and length not in _DEFAULT_SIZES)
         fresh = self._new_on(page, ends=ends)
         if fresh is None:
             return ()
@@ -161,6 +162,7 @@ class Walk:
         # Of events without an `event_id` nobody can tell whether one came twice, or two are alike.
         if not jumped and len(again) < len(page.lines) and not any(map(is_digest, again)):
             return True
+        self.longest = Longest()
         if self._trusting and self._anchor_anew(way_back=(self._until_ns, self.number, self._size)):
             return False
         if grew or len(again) == len(page.lines):
@@ -201,6 +203,7 @@ class Walk:
         self._restarts += 1
         if self._restarts > _RESTARTS:
             raise self._out_of_order()
+        self.longest = Longest()
         self._begin_at(anchor)
 
     def _out_of_order(self) -> HubError:

@@ -1,15 +1,16 @@
 """The bulk export over real HTTP on loopback, on asyncio and trio."""
 
 import json
-import stat
-from datetime import UTC, datetime, timedelta
+from collections import Counter
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from hubapi import AsyncHub, ConfigurationError, Forbidden, HubError, Password
+from hubapi import AsyncHub, ConfigurationError, DecodeError, Forbidden, Password
 from hubapi.export import Progress
-from hubapi.testing import FakeHub
+from hubapi.testing import FakeHub, RateLimit, VirtualClock, faults
+from tests.export.folders import contents
 
 pytestmark = pytest.mark.anyio
 
@@ -34,7 +35,7 @@ async def test_every_event_is_written_once_oldest_first(fake: FakeHub, orgs: lis
         assert list(reversed(fake.raw_events(name))) == (tmp_path / f"{name}.jsonl").read_bytes().splitlines()
     assert (orgs, 1300, ()) == ([a.account for a in report.accounts], report.events, report.failed)
     assert (1, 0) == (report.logins, report.rate_limited)
-    assert sorted(f"{name}.jsonl" for name in orgs) == sorted(path.name for path in tmp_path.iterdir())
+    assert [".lock", "manifest.json", *(f"{name}.jsonl" for name in orgs)] == sorted(contents(tmp_path))
 
 
 async def test_pages_are_not_read_past_the_end(fake: FakeHub, orgs: list[str], tmp_path: Path) -> None:
@@ -44,15 +45,6 @@ async def test_pages_are_not_read_past_the_end(fake: FakeHub, orgs: list[str], t
 
     # 0, 130, 260, 390 and 520 events, in pages of 100.
     assert [1, 2, 3, 4, 6] == [account.pages for account in report.accounts]
-
-
-async def test_files_are_for_their_owner_only(fake: FakeHub, orgs: list[str], tmp_path: Path) -> None:
-    """Audit events name people: nobody else may read them."""
-    async with fake.serve() as url, AsyncHub(MOBY, base_url=url) as hub:
-        await hub.audit_logs.export(orgs, to=tmp_path / "new" / "folder")
-
-    files = list((tmp_path / "new" / "folder").iterdir())
-    assert {0o600} == {stat.S_IMODE(path.stat().st_mode) for path in files}
 
 
 async def test_events_of_the_last_minute_are_left_for_the_next_run(fake: FakeHub, tmp_path: Path) -> None:
@@ -94,34 +86,9 @@ async def test_an_account_that_fails_stops_no_other(fake: FakeHub, orgs: list[st
         report = await hub.audit_logs.export(["theirs", *orgs], to=tmp_path)
 
     (failed,) = report.failed
-    assert ("theirs", Forbidden, None) == (failed.account, type(failed.error), failed.file)
+    assert ("theirs", Forbidden, (), 0) == (failed.account, type(failed.error), failed.files, failed.events)
     assert 1300 == report.events
-    assert sorted(f"{name}.jsonl" for name in orgs) == sorted(path.name for path in tmp_path.iterdir())
-
-
-async def test_a_folder_that_cannot_be_written_is_an_error_with_its_name(
-    fake: FakeHub, orgs: list[str], tmp_path: Path
-) -> None:
-    """Where a file stands in the way of the folder, each account says so."""
-    (tmp_path / "taken").write_text("mine")
-    async with fake.serve() as url, AsyncHub(MOBY, base_url=url) as hub:
-        report = await hub.audit_logs.export(orgs[:2], to=tmp_path / "taken")
-
-    assert [True, True] == ["taken" in str(account.error) for account in report.failed]
-    assert "mine" == (tmp_path / "taken").read_text()
-
-
-async def test_a_log_that_cannot_be_finished_leaves_nothing_half_done(
-    fake: FakeHub, orgs: list[str], tmp_path: Path
-) -> None:
-    """A folder stands where the log should be: the error names it, and no part stays to fill the disk."""
-    (tmp_path / "org-2.jsonl" / "mine").mkdir(parents=True)
-    async with fake.serve() as url, AsyncHub(MOBY, base_url=url) as hub:
-        report = await hub.audit_logs.export(orgs[2:4], to=tmp_path)
-
-    assert ["org-2"] == [failed.account for failed in report.failed]
-    assert "org-2.jsonl: can't be written" in str(report.failed[0].error)
-    assert ["org-2.jsonl", "org-3.jsonl"] == sorted(path.name for path in tmp_path.iterdir())
+    assert [".lock", "manifest.json", *(f"{name}.jsonl" for name in orgs)] == sorted(contents(tmp_path))
 
 
 async def test_progress_is_told_page_by_page(fake: FakeHub, orgs: list[str], tmp_path: Path) -> None:
@@ -141,7 +108,7 @@ async def test_progress_is_told_page_by_page(fake: FakeHub, orgs: list[str], tmp
         ([], None, None, "no accounts"),
         (["../etc"], None, None, "no account name"),
         (["acme"], LONG_AGO, LONG_AGO, "nothing lies between"),
-        (["acme"], datetime(2999, 1, 1, tzinfo=UTC), None, "nothing lies between"),
+        (["acme"], LONG_AGO, date(2025, 12, 31), "nothing lies between"),
         (["acme"], LONG_AGO.replace(tzinfo=None), None, "no time zone"),
     ],
 )
@@ -156,22 +123,14 @@ async def test_what_cannot_work_is_refused_before_anything_is_sent(  # noqa: PLR
     assert ([], []) == (fake.requests, list(tmp_path.iterdir()))
 
 
-async def test_a_cancelled_export_leaves_no_half_written_log(fake: FakeHub, orgs: list[str], tmp_path: Path) -> None:
-    """What is in place is whole: a log that was being read is not there."""
-    import anyio
+async def test_a_window_that_has_not_come_is_refused(fake: FakeHub, tmp_path: Path) -> None:
+    """It takes the server's clock to tell, which one request does, and no log is begun."""
+    async with AsyncHub(MOBY, transport=fake.transport()) as hub:
+        with pytest.raises(ConfigurationError, match=r"nothing lies between since \(2999-01-01T00:00:00Z\)"):
+            await hub.audit_logs.export(["acme"], to=tmp_path, since=datetime(2999, 1, 1, tzinfo=UTC))
 
-    async with fake.serve() as url, AsyncHub(MOBY, base_url=url) as hub:
-        with anyio.CancelScope() as scope:
-
-            def stop(progress: Progress) -> None:
-                if progress.events >= 300:
-                    scope.cancel()
-
-            await hub.audit_logs.export(orgs[::-1], to=tmp_path, progress=stop, concurrency=2)
-
-    for path in tmp_path.glob("*.jsonl"):
-        assert list(reversed(fake.raw_events(path.stem))) == path.read_bytes().splitlines()
-    assert not (tmp_path / "org-0.jsonl").exists()
+    assert (1, 0) == (fake.count(operation="audit_logs.actions"), fake.count(operation="audit_logs.list"))
+    assert [".lock"] == list(contents(tmp_path))
 
 
 async def test_what_a_callback_raises_reaches_the_caller_as_it_is(
@@ -190,38 +149,71 @@ async def test_what_a_callback_raises_reaches_the_caller_as_it_is(
     assert [] == list(tmp_path.glob("*.jsonl"))
 
 
-async def test_a_404_after_a_full_page_fails_the_account(tmp_path: Path) -> None:
-    """A log that breaks off is not taken for a whole one."""
+async def test_a_404_after_a_full_page_fails_the_account(fake: FakeHub, tmp_path: Path) -> None:
+    """A log that breaks off is not taken for a whole one; what was read of it is there to go on from."""
+    fake.inject(faults.Status(404), operation="audit_logs.list", after=1, times=None)
+    async with AsyncHub(MOBY, transport=fake.transport()) as hub:
+        report = await hub.audit_logs.export(["acme"], to=tmp_path)
+
+    (failed,) = report.failed
+    assert "404" in str(failed.error)
+    assert fake.raw_events("acme")[:100] == (tmp_path / ".acme.part").read_bytes().splitlines()
+    assert [".acme.part", ".lock", "manifest.json"] == list(contents(tmp_path))
+
+
+async def test_an_answer_that_is_no_page_is_a_decode_error_of_that_account(fake: FakeHub, tmp_path: Path) -> None:
+    """HTML with status 200 is tried again, then reported; no part is left where nothing was read."""
+    fake.inject(faults.Html(), operation="audit_logs.list", times=None)
+    async with AsyncHub(MOBY, transport=fake.transport()).with_options(max_attempts=1) as hub:
+        report = await hub.audit_logs.export(["acme"], to=tmp_path)
+
+    (failed,) = report.failed
+    assert isinstance(failed.error, DecodeError)
+    assert "it is an HTML page" in str(failed.error)
+    assert [".lock", "manifest.json"] == list(contents(tmp_path))
+
+
+async def test_events_that_are_not_as_they_should_be_are_kept_as_they_are(tmp_path: Path) -> None:
+    """Text that is no UTF-8, times that are none, and an event that is no object: all of it may be evidence."""
     import httpx
+
+    events = [b'{"event_id":"\xff","action":"\xfe"}', b'{"timestamp":"\xff"}', b"[1, 2]", b'{"timestamp":"soon"}']
 
     def answer(request: httpx.Request) -> httpx.Response:
         if request.url.path == "/v2/users/login":
             return httpx.Response(200, json={"token": "a.b.c"})
-        if request.url.params["page"] == "1":
-            return httpx.Response(200, json={"logs": [{"event_id": str(n)} for n in range(100)]})
-        return httpx.Response(404, json={"message": "Page not found"})
+        page = events if request.url.params.get("page") == "1" else []
+        return httpx.Response(200, content=b'{"logs":[%b]}' % b",".join(page))
 
     async with AsyncHub(MOBY, transport=httpx.MockTransport(answer)) as hub:
         report = await hub.audit_logs.export(["acme"], to=tmp_path)
 
-    (failed,) = report.failed
-    assert "404 Page not found" in str(failed.error)
-    assert [] == list(tmp_path.iterdir())
+    assert events[::-1] == (tmp_path / "acme.jsonl").read_bytes().splitlines()
+    assert (4, {"undated": 4}) == (report.events, report.days)
 
 
-async def test_an_answer_that_is_no_page_is_a_decode_error_of_that_account(tmp_path: Path) -> None:
-    """HTML with status 200 is tried again, then reported; nothing is written."""
-    import httpx
+async def test_the_report_counts_by_action_and_by_day(fake: FakeHub, orgs: list[str], tmp_path: Path) -> None:
+    """Of all accounts together, also where an earlier run has finished them."""
+    due = [event for name in orgs for event in fake.events(name)]
+    async with AsyncHub(MOBY, transport=fake.transport()) as hub:
+        first = await hub.audit_logs.export(orgs, to=tmp_path)
+        again = await hub.audit_logs.export(orgs, to=tmp_path)
 
-    def html(request: httpx.Request) -> httpx.Response:
-        if request.url.path == "/v2/users/login":
-            return httpx.Response(200, json={"token": "a.b.c"})
-        return httpx.Response(200, html="<html><title>Sorry</title></html>")
+    assert Counter(event["action"] for event in due) == first.actions == again.actions
+    assert Counter(event["timestamp"][:10] for event in due) == first.days == again.days
+    assert (1300, 0) == (again.events, sum(account.pages for account in again.accounts))
 
-    async with AsyncHub(MOBY, transport=httpx.MockTransport(html)).with_options(max_attempts=1) as hub:
-        report = await hub.audit_logs.export(["acme"], to=tmp_path)
 
-    (failed,) = report.failed
-    assert isinstance(failed.error, HubError)
-    assert "it is an HTML page" in str(failed.error)
-    assert [] == list(tmp_path.iterdir())
+async def test_what_was_waited_before_is_not_in_the_report(tmp_path: Path) -> None:
+    """A hub that has stood in line earlier, for something else."""
+    async with VirtualClock() as clock:
+        fake = FakeHub(clock=clock, limit=RateLimit(4))
+        fake.add_user("moby", password="hunter2-hunter2")
+        fake.add_org("acme", owners=["moby"], events=250)
+        async with AsyncHub(MOBY, transport=fake.transport(), clock=clock) as hub:
+            await hub.audit_logs.list("acme", page_size=25).collect()
+            before = clock.monotonic()
+            report = await hub.audit_logs.export(["acme"], to=tmp_path)
+
+    assert before > 60
+    assert 0 <= report.paused_s <= clock.monotonic() - before

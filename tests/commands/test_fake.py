@@ -206,6 +206,6 @@ def test_export_needs_no_extra_but_its_own(tmp_path: Path) -> None:
     ran = run_without("starlette", "export", "acme", "--out", str(tmp_path))
 
     words = " ".join((ran.stdout + ran.stderr).split())
-    assert 1 == ran.returncode
-    assert "this operation needs credentials" in words
+    assert 2 == ran.returncode
+    assert "no credentials: set HUBAPI_USERNAME with HUBAPI_PASSWORD" in words
     assert "Traceback" not in words

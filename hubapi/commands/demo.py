@@ -11,10 +11,10 @@ from pathlib import Path
 
 import anyio
 import anyio.to_thread
-from rich.console import Console
 
 from hubapi import AsyncHub, Password, Settings
-from hubapi.progress import show_export
+from hubapi.commands.progress import show_export
+from hubapi.commands.summary import new_console, print_summary
 from hubapi.testing import FakeHub, RateLimit
 
 WINDOW_S = 10.0
@@ -33,7 +33,7 @@ async def run(*, orgs: int, events: int, out: Path | None) -> int:
         events: How many events each of them has had.
         out: Where to leave the export; None for nowhere.
     """
-    console = Console()
+    console = new_console()
     names = [f"org-{number:03}" for number in range(1, orgs + 1)]
     fake = FakeHub(
         seed=2026,
@@ -53,6 +53,7 @@ async def run(*, orgs: int, events: int, out: Path | None) -> int:
             async with AsyncHub(Password("moby", _PASSWORD), base_url=url, settings=Settings(window_s=WINDOW_S)) as hub:
                 report = await show_export(hub, names, to=folder, console=console)
             wrong = await anyio.to_thread.run_sync(_check, fake, names, folder)
+    print_summary(report, console, kept=out is not None)
     for line in wrong:
         console.print(f"[red]{line}[/red]", highlight=False)
     if wrong or report.failed:
