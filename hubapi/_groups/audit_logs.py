@@ -193,8 +193,8 @@ class AuditLogs:
             account: The organisation or user.
             since: Only events from here on: an aware datetime, or a date, which means its first moment in UTC. By
                 default from the first `anext` on, by the server's clock, which tells whole seconds.
-            every: Seconds from one poll to the next, at least 1. A poll is one to three requests, if less than a page
-                is new.
+            every: Seconds from one poll to the next, at least 1. A poll is one to three requests, where the events of
+                the last ten minutes fit a page of 100.
             cursor: The `cursor` of another `Follow` of this account, or of an error it raised.
 
         Raises:

@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
 from datetime import timedelta
 from pathlib import Path
+from queue import SimpleQueue
 from threading import Lock
+from typing import TypeAlias
 
-from attrs import define, evolve, field
+from attrs import define, evolve, field, frozen
 from filelock import FileLock, Timeout
 
 from hubapi.errors import ConfigurationError
@@ -18,6 +21,9 @@ from hubapi.export.parts import Part
 
 OVERLAP = timedelta(minutes=10)
 """How far a run reaches back before the end of the last one, for events that came late."""
+
+Seam: TypeAlias = Sequence[tuple[int, str]]
+"""The times and identities of a log's last events."""
 
 _OVERLAP_NS = OVERLAP // timedelta(microseconds=1) * 1000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -42,6 +48,16 @@ def check_names(accounts: Iterable[str]) -> list[str]:
     return names
 
 
+@frozen
+class _News:
+    """How an account's log stands, on its way into the manifest."""
+
+    account: str
+    log: Log
+    seam: Seam | None = None
+    written: Future[None] = field(factory=Future[None])
+
+
 @define
 class Folder:
     """One export's folder, while the export runs. All of it blocks; callers run it in a worker thread.
@@ -54,6 +70,7 @@ class Folder:
     format: Format = field(init=False)
     manifest: Manifest = field(init=False)
     _lock: FileLock = field(init=False)
+    _waiting: SimpleQueue[_News] = field(factory=SimpleQueue, init=False)
     _recording: Lock = field(factory=Lock, init=False)
 
     def open(self) -> Manifest | None:
@@ -125,8 +142,8 @@ class Folder:
         """Return the identities of events that an earlier run has written, of the time that this one reads again."""
         return [identity for _, identity in self.manifest.seams.get(account, ())]
 
-    def finish(self, account: str, part: Part) -> Log:
-        """Put an account's log in place, and say so in the manifest.
+    def write(self, account: str, part: Part) -> tuple[Log, Seam]:
+        """Put an account's log in place; return how it is to stand in the manifest, and what the next run leaves out.
 
         Raises:
             OSError: the disk is full, or can't be written. The part is still there.
@@ -135,13 +152,20 @@ class Folder:
         finisher = Finisher(self._target(account), begin_ns)
         log = finisher.finish(part, self.run.accounts[account].since)
         before = [entry for entry in self.manifest.seams.get(account, ()) if entry[0] >= begin_ns]
-        self._record(account, log, [*before, *finisher.remembered])
+        return log, [*before, *finisher.remembered]
+
+    def finish(self, account: str, part: Part, log: Log, seam: Seam) -> None:
+        """Say in the manifest that an account's log is in place; its part is of no more use then.
+
+        Raises:
+            ConfigurationError: the manifest can't be written. The part is still there.
+        """
+        self._record(_News(account, log, seam))
         part.remove()
-        return log
 
     def fail(self, account: str, error: str) -> None:
         """Say in the manifest why an account failed, as far as the disk lets us; its part stays to go on from."""
-        self._record(account, Log(state="failed", since=self.run.accounts[account].since, error=error), None)
+        self._record(_News(account, Log(state="failed", since=self.run.accounts[account].since, error=error)))
 
     def files_of(self, log: Log) -> tuple[Path, ...]:
         """Return where a finished log is."""
@@ -160,13 +184,28 @@ class Folder:
             by_day=self.manifest.partition == "day",
         )
 
-    def _record(self, account: str, log: Log, seam: Sequence[tuple[int, str]] | None) -> None:
+    def _record(self, news: _News) -> None:
+        """Write the manifest with the news in it; what comes meanwhile is written all at once, with the next."""
+        self._waiting.put(news)
         with self._recording:
-            run = evolve(self.run, accounts={**self.run.accounts, account: log})
-            seams = self.manifest.seams if seam is None else {**self.manifest.seams, account: sorted(seam)}
-            manifest = evolve(self.manifest, runs=[*self.manifest.runs[:-1], run], seams=seams)
+            if not news.written.done():
+                self._record_all()
+        news.written.result()
+
+    def _record_all(self) -> None:
+        every = [self._waiting.get() for _ in range(self._waiting.qsize())]
+        run = evolve(self.run, accounts=self.run.accounts | {news.account: news.log for news in every})
+        seams = {news.account: sorted(news.seam) for news in every if news.seam is not None}
+        manifest = evolve(self.manifest, runs=[*self.manifest.runs[:-1], run], seams=self.manifest.seams | seams)
+        try:
             self._save(manifest)
+        except BaseException as error:  # noqa: BLE001 - each of them raises it
+            for news in every:
+                news.written.set_exception(error)
+        else:
             self.manifest = manifest  # not before: what is not on the disk has not happened
+            for news in every:
+                news.written.set_result(None)
 
     def _save(self, manifest: Manifest) -> None:
         try:

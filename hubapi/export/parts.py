@@ -17,7 +17,7 @@ from attrs import define, field
 
 from hubapi.export.pages import SECOND_NS, Line, Page, time_of
 
-_BLOCK = 1 << 20
+_BLOCK = 256 << 10
 _TAIL = 200  # lines at least that a walk is told of, to go on from
 _TAIL_NS = 3 * SECOND_NS
 

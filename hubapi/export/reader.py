@@ -35,6 +35,7 @@ class Reader:
         account: Whose log.
         longest: What all readers of a server learn of its pages.
         batch: Bytes to gather before they are written.
+        finishing: How many may finish their logs at a time.
         progress: Whom to tell.
     """
 
@@ -43,6 +44,7 @@ class Reader:
     account: str
     longest: Longest
     batch: int
+    finishing: anyio.CapacityLimiter
     progress: Callable[[Progress], None]
     report: AccountReport = field(init=False)
     _flushed: float = field(default=0.0, init=False)
@@ -76,7 +78,9 @@ class Reader:
             with anyio.CancelScope(shield=True), suppress(OSError):
                 await anyio.to_thread.run_sync(part.rest)
             raise
-        return await self._on_disk(partial(self.folder.finish, self.account, part))
+        log, seam = await self._on_disk(partial(self.folder.write, self.account, part), self.finishing)
+        await self._on_disk(partial(self.folder.finish, self.account, part, log, seam))
+        return log
 
     def _walk_from(self, read: Page | None) -> Walk:
         return Walk(
@@ -102,9 +106,9 @@ class Reader:
             self.report = evolve(self.report, events=part.events, pages=self.report.pages + 1, repeated=walk.repeated)
             self._tell(done=False, reached_ns=time_of(fresh[-1]) if fresh else None)
 
-    async def _on_disk(self, work: Callable[[], T]) -> T:
+    async def _on_disk(self, work: Callable[[], T], limiter: anyio.CapacityLimiter | None = None) -> T:
         try:
-            return await anyio.to_thread.run_sync(work)
+            return await anyio.to_thread.run_sync(work, limiter=limiter)
         except OSError as error:
             path = error.filename2 or error.filename or self.folder.path
             problem = f"{path} can't be written: {error.strerror or error}"

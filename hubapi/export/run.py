@@ -34,9 +34,10 @@ T = TypeVar("T")
 SETTLED = timedelta(minutes=1)
 """How old an event must be before nothing can come in front of it any more."""
 
-_BUFFERS = 8 << 20  # bytes that all accounts together hold before they are written
+_BUFFERS = 2 << 20  # bytes that all accounts together hold before they are written
 _LARGEST_BATCH = 1 << 20
 _SMALLEST_BATCH = 64 << 10
+_FINISHING = 4  # logs that are finished at a time: each takes some megabytes, and the time of the interpreter
 
 
 async def export(
@@ -66,9 +67,10 @@ async def export(
     try:
         await _in_thread(partial(folder.begin, found, wish, await _latest(ways)))
         batch = min(_LARGEST_BATCH, max(_SMALLEST_BATCH, _BUFFERS // (concurrency * len(ways))))
-        longest = Longest()
+        longest, finishing = Longest(), anyio.CapacityLimiter(_FINISHING)
         readers = [
-            [Reader(way, folder, name, longest, batch, progress or _silent) for name in mine] for way, mine in ways
+            [Reader(way, folder, name, longest, batch, finishing, progress or _silent) for name in mine]
+            for way, mine in ways
         ]
         await _work(readers, concurrency)
     finally:

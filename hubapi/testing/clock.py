@@ -172,5 +172,7 @@ async def _all_others_blocked() -> None:
     while True:
         with anyio.move_on_after(_LOOK_AGAIN_S) as patience:
             await anyio.wait_all_tasks_blocked()
+            # Once more: when the last task of a group has just ended, asyncio wakes who waits for it a turn later.
+            await anyio.wait_all_tasks_blocked()
         if not patience.cancelled_caught:
             return

@@ -17,7 +17,7 @@ from hubapi import (
     UnsetType,
     models,
 )
-from hubapi.export import ExportReport
+from hubapi.export import ExportReport, Follow
 from hubapi.scim import Attribute, Filter, User
 
 
@@ -44,6 +44,10 @@ async def audit_logs(hub: AsyncHub) -> None:
     own = {"acme": OrgAccessToken("acme", "dckr_oat_example")}
     report = await hub.audit_logs.export(own, to=Path("logs"), since="last", partition="day", credentials=own)
     assert_type(report.events, int)
+    events = hub.audit_logs.follow("acme", since=date(2026, 1, 1), every=5)
+    assert_type(events, Follow)
+    assert_type(events.cursor, str)
+    assert_type(await anext(events), models.AuditLog)
 
 
 async def paginators(hub: AsyncHub) -> None:
