@@ -3,8 +3,9 @@
 import os
 import re
 from collections.abc import Callable
+from functools import cached_property
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from attrs import evolve, field, frozen
@@ -18,12 +19,6 @@ from hubapi._core.pipeline import Counters, Line, Options, Pipeline
 from hubapi._core.secret import Secret
 from hubapi._core.token_store import TokenStore
 from hubapi._core.transport import HttpTransport, HttpxTransport
-from hubapi._groups.access_tokens import AccessTokens
-from hubapi._groups.audit_logs import AuditLogs
-from hubapi._groups.org_settings import OrgSettingsGroup
-from hubapi._groups.raw import Raw
-from hubapi._groups.repositories import Repositories
-from hubapi._groups.scim import Scim
 from hubapi._version import __version__
 from hubapi.credentials import (
     Anonymous,
@@ -32,6 +27,14 @@ from hubapi.credentials import (
     scim_token_from_env,
 )
 from hubapi.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from hubapi._groups.access_tokens import AccessTokens
+    from hubapi._groups.audit_logs import AuditLogs
+    from hubapi._groups.org_settings import OrgSettingsGroup
+    from hubapi._groups.raw import Raw
+    from hubapi._groups.repositories import Repositories
+    from hubapi._groups.scim import Scim
 
 BASE_URL = "https://hub.docker.com"
 _LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1|[\w.-]+\.localhost")
@@ -121,17 +124,51 @@ class AsyncHub:
             hooks=Hooks(settings.middleware, settings.on_event),
         )
         give_login(line, credentials or Anonymous(), scim_token)
-        self._assemble(Pipeline(line, settings.options))
+        self._pipeline = Pipeline(line, settings.options)
 
-    def _assemble(self, pipeline: Pipeline) -> None:
-        self._pipeline = pipeline
-        base_url = pipeline.line.base_url
-        self.access_tokens: AccessTokens = AccessTokens(pipeline, base_url)
-        self.audit_logs: AuditLogs = AuditLogs(pipeline)
-        self.org_settings: OrgSettingsGroup = OrgSettingsGroup(pipeline)
-        self.repositories: Repositories = Repositories(pipeline, base_url)
-        self.scim: Scim = Scim(pipeline)
-        self.raw: Raw = Raw(pipeline)
+    # The groups are loaded when first asked for: their models take longer to make than the hub itself.
+
+    @cached_property
+    def access_tokens(self) -> "AccessTokens":
+        """Personal access tokens of the user that the hub is logged in as."""
+        from hubapi._groups.access_tokens import AccessTokens  # noqa: PLC0415
+
+        return AccessTokens(self._pipeline, self._pipeline.line.base_url)
+
+    @cached_property
+    def audit_logs(self) -> "AuditLogs":
+        """Audit logs: to list, to follow and to export in bulk."""
+        from hubapi._groups.audit_logs import AuditLogs  # noqa: PLC0415
+
+        return AuditLogs(self._pipeline)
+
+    @cached_property
+    def org_settings(self) -> "OrgSettingsGroup":
+        """Settings of organisations."""
+        from hubapi._groups.org_settings import OrgSettingsGroup  # noqa: PLC0415
+
+        return OrgSettingsGroup(self._pipeline)
+
+    @cached_property
+    def repositories(self) -> "Repositories":
+        """Repositories and their tags."""
+        from hubapi._groups.repositories import Repositories  # noqa: PLC0415
+
+        return Repositories(self._pipeline, self._pipeline.line.base_url)
+
+    @cached_property
+    def scim(self) -> "Scim":
+        """Users provisioned by an identity provider."""
+        from hubapi._groups.scim import Scim  # noqa: PLC0415
+
+        return Scim(self._pipeline)
+
+    @cached_property
+    def raw(self) -> "Raw":
+        """Any route, and the answer beside a method's result."""
+        from hubapi._groups.raw import Raw  # noqa: PLC0415
+
+        return Raw(self._pipeline)
 
     @classmethod
     def from_env(cls, **options: Any) -> Self:
@@ -216,7 +253,7 @@ class AsyncHub:
     def _clone(self, pipeline: Pipeline) -> "AsyncHub":
         clone = object.__new__(type(self))
         clone._settings = self._settings
-        clone._assemble(pipeline)
+        clone._pipeline = pipeline
         return clone
 
     async def reauthenticate(self) -> None:
