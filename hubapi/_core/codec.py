@@ -5,10 +5,11 @@ due, a time without a zone) goes once more through the tolerant path of `toleran
 """
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache, partial
 from typing import Any, cast
-from urllib.parse import quote, unquote, urlencode
+from urllib.parse import quote, quote_plus, unquote
 
 import attrs
 import msgspec
@@ -28,6 +29,8 @@ _TEMPLATE = re.compile(r"\{([^{}]+)\}")
 _SLASH = re.compile(r"/|%2f", re.IGNORECASE)
 _FOREIGN = re.compile(r"[\x00-\x20\x7f\\#\ud800-\udfff]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
+_PLAIN = re.compile(r"[A-Za-z0-9_.~-]+")  # what no encoding changes (RFC 3986, 2.3)
+_quote_path = partial(quote, safe="")
 _JSON = "JSON"  # what a garbled answer was expected to be
 
 
@@ -67,26 +70,39 @@ def target(operation: Operation[Any]) -> str:
             raise ConfigurationError(
                 f"{name} is {text!r}, which would address something else: give a name", operation=operation.id
             )
-        return quote(_text(text, name, operation), safe="")
+        return _encoded(text, name, operation, _quote_path)
 
     path = _below(_TEMPLATE.sub(fill, operation.path), "path", operation)
-    arguments = [(name, text) for name, value in operation.query.items() for text in _texts(value)]
-    query = urlencode([(_text(name, "a name", operation), _text(text, name, operation)) for name, text in arguments])
+    query = "&".join(
+        f"{_encoded(name, 'a name', operation, quote_plus)}={_encoded(text, name, operation, quote_plus)}"
+        for name, value in operation.query.items()
+        for text in _texts(value)
+    )
     return f"{path}{'&' if '?' in path else '?'}{query}" if query else path
+
+
+def _encoded(text: str, name: str, operation: Operation[Any], encode_other: Callable[[str], str]) -> str:
+    """Return a value as it stands in a URL."""
+    if _PLAIN.fullmatch(text):
+        return text
+    if _SURROGATE.search(text):
+        raise ConfigurationError(f"{name} has half of a surrogate pair, which is no text", operation=operation.id)
+    return encode_other(text)
 
 
 def _below(path: str, name: str, operation: Operation[Any]) -> str:
     """Return what is put behind the base URL; refuse what would change the host, or climb out of its path."""
-    parts = _SLASH.split(path.partition("?")[0])
-    if not path.startswith("/") or _FOREIGN.search(path) or any(unquote(part) in {".", ".."} for part in parts):
+    if not _stays_below(path):
         raise ConfigurationError(f"the {name} {path[:200]!r} is not a percent-encoded path", operation=operation.id)
     return path
 
 
-def _text(text: str, name: str, operation: Operation[Any]) -> str:
-    if _SURROGATE.search(text):
-        raise ConfigurationError(f"{name} has half of a surrogate pair, which is no text", operation=operation.id)
-    return text
+@lru_cache(maxsize=1024)  # the pages of a log share their path
+def _stays_below(path: str) -> bool:
+    parts = _SLASH.split(path.partition("?")[0])
+    return (
+        path.startswith("/") and not _FOREIGN.search(path) and all(unquote(part) not in {".", ".."} for part in parts)
+    )
 
 
 def _texts(value: Argument) -> list[str]:

@@ -21,7 +21,7 @@ class _Turn:
 
     patience_s: float  # the longest closure it will stand
     ends: float  # when its time is up
-    called: anyio.Event = field(factory=anyio.Event)  # to the head of the line, or away from a gate closed too long
+    called: anyio.Event = field(init=False)  # to the head of the line, or away from a gate closed too long
     refused: bool = False
 
     def too_long(self, seconds: float, now: float) -> bool:
@@ -103,6 +103,7 @@ class Gate:
         self._refuse_if_closed(turn)
         if not self._line and self._window.wait(self.clock.monotonic()) <= 0:
             return self._window.take(self.clock.monotonic())
+        turn.called = anyio.Event()
         self._line.append(turn)
         try:
             while self._line[0] is not turn and not turn.refused:

@@ -213,18 +213,18 @@ class Hooks:
 # --- logging
 
 
-def log_answer(event: AttemptEvent, request: Request, answer: Answer) -> None:
+def log_answer(operation: str, attempt: int, seconds: float, request: Request, answer: Answer) -> None:
     """Log an answer for whoever debugs: method, path, the known arguments and headers, the status."""
     if _log.isEnabledFor(logging.DEBUG):
         headers = ", ".join(f"{name}: {answer.headers[name]}" for name in _SHOWN_HEADERS if name in answer.headers)
         _log.debug(
             "%s: attempt %d: %s %s: %d in %.3f s (%s)",
-            event.operation,
-            event.attempt,
+            operation,
+            attempt,
             request.method,
             shown_target(request.url),
             answer.status,
-            event.seconds,
+            seconds,
             headers,
         )
 

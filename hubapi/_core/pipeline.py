@@ -103,7 +103,7 @@ class Pipeline:
 
     line: Line
     options: Options = field(factory=Options)
-    _slots: anyio.CapacityLimiter | None = None
+    _slots: anyio.Semaphore | None = None
 
     def with_options(self, options: Options) -> "Pipeline":
         """Return a pipeline that shares everything but its options."""
@@ -174,7 +174,7 @@ class Pipeline:
     async def attempt(self, request: Request, operation: str, number: int, passage: Passage | None = None) -> Answer:
         """Send once, within the width and through the middleware."""
         if self._slots is None:
-            self._slots = anyio.CapacityLimiter(self.options.concurrency)
+            self._slots = anyio.Semaphore(self.options.concurrency, fast_acquire=True)
         line = self.line
         async with self._slots:
             line.counters.requests += 1
@@ -187,9 +187,9 @@ class Pipeline:
                 status = answer.status
             finally:
                 seconds = line.clock.monotonic() - began
-                event = AttemptEvent(operation=operation, attempt=number, status=status, seconds=seconds)
-                line.hooks.tell(event)
-            log_answer(event, request, answer)
+                if line.hooks.on_event is not None:
+                    line.hooks.tell(AttemptEvent(operation=operation, attempt=number, status=status, seconds=seconds))
+            log_answer(operation, number, seconds, request, answer)
             return answer
 
 
@@ -270,8 +270,15 @@ class _Call:
         patience_s = self.pipeline.options.retry.max_retry_after_s
         async with self.gate.permit(patience_s=patience_s, ends=self.ends) as passage:
             token = await self.bearer.token() if self.bearer else None
-            with_bearer = evolve(request, bearer=token.secret) if token else request
-            answer = await self.pipeline.attempt(with_bearer, operation, self.attempts, passage)
+            if token is not None:
+                request = Request(
+                    method=request.method,
+                    url=request.url,
+                    headers=request.headers,
+                    bearer=token.secret,
+                    content=request.content,
+                )
+            answer = await self.pipeline.attempt(request, operation, self.attempts, passage)
             if answer.status != 401:  # whose budget is that of the address: the server saw no account
                 passage.answered(answer.headers, self._asked_to_wait(answer))
         return answer, token

@@ -96,7 +96,7 @@ def nothing_is_left(hub: AsyncHub, wire: Wire) -> None:
     slots = hub._pipeline._slots
     assert 0 == wire.under_way
     assert (0, 0, 0) == (line.gate._window._under_way, line.gate._window._probes, len(line.gate._line))
-    assert slots is None or 0 == slots.borrowed_tokens
+    assert slots is None or hub._pipeline.options.concurrency == slots.value
     assert source._held().flight is None
     assert 0 == len(line.life._calls)
 
@@ -116,7 +116,7 @@ async def test_a_call_may_be_cancelled_anywhere(
         was_cancelled, taken = await cancel_at(step, monkeypatch, warm=warm, native=native)
         cancelled += was_cancelled
 
-    assert taken == step - 1 > 20  # 34 cold, 25 warm when this was written
+    assert taken == step - 1 > 15  # 26 cold, 17 warm when this was written
     assert cancelled >= taken - 2  # the last steps of a login or a call may be too late
 
 
@@ -147,4 +147,4 @@ async def test_a_waiter_may_be_cancelled_anywhere(
             assert ([25], 1) == (found, wire.logins)
         taken = steps.taken
 
-    assert taken >= 3
+    assert taken >= 2
