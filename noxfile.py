@@ -89,6 +89,13 @@ def kills(session: nox.Session) -> None:
 
 
 @nox.session(python=CURRENT)
+def bench(session: nox.Session) -> None:
+    """Measure hubapi against what else one would write; `-- --check` fails where it is not as fast as it should be."""
+    _install(session, "bench")
+    session.run("python", "-m", "scripts.bench", *session.posargs)
+
+
+@nox.session(python=CURRENT)
 def wheel(session: nox.Session) -> None:
     """Build the wheel, and run the suite against it away from the sources."""
     place = Path(session.create_tmp()).resolve()

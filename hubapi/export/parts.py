@@ -17,7 +17,8 @@ from attrs import define, field
 
 from hubapi.export.pages import SECOND_NS, Line, Page, time_of
 
-_BLOCK = 256 << 10
+_BLOCK = 64 << 10
+_PIECE = 32 << 10  # bytes of a part that are written at a time: a copy of all that was gathered is not made
 _TAIL = 200  # lines at least that a walk is told of, to go on from
 _TAIL_NS = 3 * SECOND_NS
 
@@ -76,9 +77,10 @@ class Part:
         """Write what was taken."""
         lines, self._pending, self._size = self._pending, [], 0
         if lines:
-            lines.append(b"")
-            with naming(self.path), self.path.open("ab", buffering=0) as file:
-                _write_all(file.fileno(), b"\n".join(lines))
+            with naming(self.path), self.path.open("ab", buffering=_PIECE) as file:
+                for line in lines:
+                    file.write(line)
+                    file.write(b"\n")
 
     def rest(self) -> None:
         """Write what was taken, and leave no empty part behind."""
@@ -116,12 +118,6 @@ def naming(path: Path) -> Generator[None]:
     except OSError as error:
         error.filename = error.filename or str(path)
         raise
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:  # a write may be cut short, on a full disk for one; the next then says why
-        view = view[os.write(descriptor, view) :]
 
 
 def _is_json(line: bytes) -> bool:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import anyio
 import anyio.to_thread
-from attrs import define, evolve, field
+from attrs import define, evolve, field, frozen
 
 from hubapi._core.pipeline import Pipeline, listen
 from hubapi.errors import ConfigurationError, HubError
@@ -25,6 +25,14 @@ _FLUSH_S = 5.0
 """How long what was read is held at most before it is written: a process may be killed."""
 
 
+@frozen
+class Threads:
+    """How many readers may be on the disk at a time, while they read and when they finish a log."""
+
+    reading: anyio.CapacityLimiter
+    finishing: anyio.CapacityLimiter
+
+
 @define
 class Reader:
     """Exports one account.
@@ -35,7 +43,7 @@ class Reader:
         account: Whose log.
         longest: What all readers of a server learn of its pages.
         batch: Bytes to gather before they are written.
-        finishing: How many may finish their logs at a time.
+        threads: How many may be on the disk at a time.
         progress: Whom to tell.
     """
 
@@ -44,7 +52,7 @@ class Reader:
     account: str
     longest: Longest
     batch: int
-    finishing: anyio.CapacityLimiter
+    threads: Threads
     progress: Callable[[Progress], None]
     report: AccountReport = field(init=False)
     _flushed: float = field(default=0.0, init=False)
@@ -65,21 +73,22 @@ class Reader:
 
     async def _export(self) -> Log:
         part = self.folder.part(self.account, self.batch)
-        read = await self._on_disk(part.open)
+        read = await self._on_disk(part.open, self.threads.reading)
         try:
             try:
                 await self._pages(part, self._walk_from(read))
             except Misplaced:
-                await self._on_disk(part.start_over)
+                await self._on_disk(part.start_over, self.threads.reading)
                 await self._pages(part, self._walk_from(None))
-            await self._on_disk(part.flush)
+            await self._on_disk(part.flush, self.threads.reading)
         except BaseException:
             # Also when cancelled: what was read need not be asked for again.
             with anyio.CancelScope(shield=True), suppress(OSError):
                 await anyio.to_thread.run_sync(part.rest)
             raise
-        log, seam = await self._on_disk(partial(self.folder.write, self.account, part), self.finishing)
-        await self._on_disk(partial(self.folder.finish, self.account, part, log, seam))
+        log, seam = await self._on_disk(partial(self.folder.write, self.account, part), self.threads.finishing)
+        # All that wait for the manifest wait together: they are written at once.
+        await self._on_disk(partial(self.folder.finish, self.account, part, log, seam), None)
         return log
 
     def _walk_from(self, read: Page | None) -> Walk:
@@ -101,12 +110,12 @@ class Reader:
             content = answers[-1].content
             fresh = walk.take(lines_of(page, content))
             if part.add(fresh, len(content)) or clock.monotonic() > self._flushed + _FLUSH_S:
-                await self._on_disk(part.flush)
+                await self._on_disk(part.flush, self.threads.reading)
                 self._flushed = clock.monotonic()
             self.report = evolve(self.report, events=part.events, pages=self.report.pages + 1, repeated=walk.repeated)
             self._tell(done=False, reached_ns=time_of(fresh[-1]) if fresh else None)
 
-    async def _on_disk(self, work: Callable[[], T], limiter: anyio.CapacityLimiter | None = None) -> T:
+    async def _on_disk(self, work: Callable[[], T], limiter: anyio.CapacityLimiter | None) -> T:
         try:
             return await anyio.to_thread.run_sync(work, limiter=limiter)
         except OSError as error:

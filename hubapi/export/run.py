@@ -25,7 +25,7 @@ from hubapi.export.formats import FormatName, format_of
 from hubapi.export.manifest import LAST, Wish, totals
 from hubapi.export.manifest import nanoseconds as manifest_ns
 from hubapi.export.pages import actions_operation, to_datetime
-from hubapi.export.reader import Reader
+from hubapi.export.reader import Reader, Threads
 from hubapi.export.report import ExportReport, Progress
 from hubapi.export.walk import Longest
 
@@ -34,10 +34,12 @@ T = TypeVar("T")
 SETTLED = timedelta(minutes=1)
 """How old an event must be before nothing can come in front of it any more."""
 
-_BUFFERS = 2 << 20  # bytes that all accounts together hold before they are written
+_BUFFERS = 1 << 20  # bytes that all accounts together hold before they are written
 _LARGEST_BATCH = 1 << 20
 _SMALLEST_BATCH = 64 << 10
-_FINISHING = 4  # logs that are finished at a time: each takes some megabytes, and the time of the interpreter
+# Threads, as each keeps memory of its own, and one more at the same time would not be faster: the interpreter is one.
+_READING = 2
+_FINISHING = 1
 
 
 async def export(
@@ -67,9 +69,9 @@ async def export(
     try:
         await _in_thread(partial(folder.begin, found, wish, await _latest(ways)))
         batch = min(_LARGEST_BATCH, max(_SMALLEST_BATCH, _BUFFERS // (concurrency * len(ways))))
-        longest, finishing = Longest(), anyio.CapacityLimiter(_FINISHING)
+        longest, threads = Longest(), Threads(anyio.CapacityLimiter(_READING), anyio.CapacityLimiter(_FINISHING))
         readers = [
-            [Reader(way, folder, name, longest, batch, finishing, progress or _silent) for name in mine]
+            [Reader(way, folder, name, longest, batch, threads, progress or _silent) for name in mine]
             for way, mine in ways
         ]
         await _work(readers, concurrency)

@@ -27,7 +27,7 @@ from hubapi.export.pages import PAGE_SIZE, SECOND_NS, Line, Page, is_digest, tim
 DEEPEST = 50
 """Pages after which a walk is anchored anew: deep offsets cost the server, and us the time."""
 
-_DEFAULT_SIZES = {10, 20, 25}  # what a server may give where it ignores the size asked for: this one 25
+_DEFAULT_SIZES = {10, 25}  # what a server may give where it ignores the size asked for: this one 25
 _SEAM_NS = 3 * SECOND_NS  # an anchor is up to two seconds after the last event read
 _RESTARTS = 5  # of one anchor, before the server is given up
 _REMEMBERED = 2  # pages at least, to know again what late events push over a seam
@@ -203,7 +203,6 @@ class Walk:
         self._restarts += 1
         if self._restarts > _RESTARTS:
             raise self._out_of_order()
-        self.longest = Longest()
         self._begin_at(anchor)
 
     def _out_of_order(self) -> HubError:

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from hubapi import AsyncHub, AttemptAnswer, AttemptRequest, CallNext, ConfigurationError, Password, Settings
-from hubapi.export.folder import Folder, check_names
+from hubapi.export.folder import Folder, Seam, check_names
+from hubapi.export.manifest import Log, Wish, load
+from hubapi.export.parts import Part
 from hubapi.testing import FakeHub
 from tests.export.folders import contents, finished, read
 
@@ -227,6 +229,55 @@ async def test_a_log_that_cannot_be_put_in_place_stops_no_other(fake: FakeHub, o
     assert () == again.failed
     assert finished(fake, orgs) == read(tmp_path, orgs)
     assert [".lock", "manifest.json", *(f"{name}.jsonl" for name in orgs)] == list(contents(tmp_path))
+
+
+def begun(path: Path, *names: str) -> Folder:
+    folder = Folder(path)
+    wish = Wish(accounts=names, since="last", until=None, format="jsonl", partition=None)
+    folder.begin(folder.open(), wish, "2026-02-01T00:00:00Z")
+    return folder
+
+
+def written(folder: Folder, name: str) -> tuple[Part, Log, Seam]:
+    """A log of one event, in place."""
+    part = folder.part(name)
+    part.open()
+    part.add([b'{"event_id":"1","timestamp":"2026-01-31T23:59:00Z"}'], 1)
+    part.flush()
+    return part, *folder.write(name, part)
+
+
+def test_what_could_not_be_recorded_has_not_happened(tmp_path: Path) -> None:
+    """Or the next run would leave out, as delivered, what no log of a finished account has."""
+    folder = begun(tmp_path, "a", "b")
+    before = folder.manifest
+    (tmp_path / ".manifest.json").mkdir()
+    with pytest.raises(ConfigurationError, match=r"manifest\.json can't be written: Is a directory"):
+        folder.finish("a", *written(folder, "a"))
+    (tmp_path / ".manifest.json").rmdir()
+    folder.fail("b", "403")
+
+    assert (before.runs[0].accounts["a"], {}) == (folder.run.accounts["a"], folder.manifest.seams)
+    assert "failed" == folder.run.accounts["b"].state
+    assert folder.manifest == load(tmp_path)
+    assert (tmp_path / ".a.part").exists()
+
+
+def test_many_that_are_finished_at_once_are_all_recorded(tmp_path: Path) -> None:
+    """Those that come while the manifest is written are written together, and each part is removed after that."""
+    names = [f"org-{n}" for n in range(40)]
+    folder = begun(tmp_path, *names)
+    ready = {name: written(folder, name) for name in names}
+    threads = [threading.Thread(target=folder.finish, args=(name, *ready[name])) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert {"done"} == {log.state for log in folder.run.accounts.values()}
+    assert set(names) == set(folder.manifest.seams)
+    assert folder.manifest == load(tmp_path)
+    assert [] == list(tmp_path.glob("*.part"))
 
 
 @pytest.mark.parametrize(

@@ -248,6 +248,8 @@ async def test_a_part_that_a_killed_run_has_left_is_not_the_next_run_s(
 async def test_an_export_with_a_window_can_be_gone_on_from(fake: FakeHub, clock: VirtualClock, tmp_path: Path) -> None:
     """From its end; who failed there, from its beginning, and not before that."""
     since = NOW - timedelta(days=20)
+    for name in ("acme", "other"):
+        fake.add_event(name, at=since - timedelta(minutes=5))
     fake.inject(faults.Status(403), path="/v2/auditlogs/other", operation="audit_logs.list")
     async with AsyncHub(MOBY, transport=fake.transport()) as hub:
         await hub.audit_logs.export(["acme", "other"], to=tmp_path, since=since, until=date(2026, 1, 20))

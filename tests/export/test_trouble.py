@@ -93,6 +93,21 @@ async def test_a_page_size_that_is_ignored_for_a_while(
     assert finished(fake, names) == read(tmp_path, names)
 
 
+@pytest.mark.parametrize("size", [25, 10])
+@pytest.mark.parametrize("times", [1, None])
+async def test_a_log_that_begins_with_a_page_of_the_server_s_own_size(
+    tmp_path: Path, size: int, times: int | None
+) -> None:
+    """It is not taken for a short last one, although others have shown that pages are longer."""
+    fake = FakeHub(seed=3)
+    names = orgs(fake, 2, 230)
+    fake.inject(faults.PageSize(size), path="/v2/auditlogs/org-1", operation="audit_logs.list", times=times)
+    async with AsyncHub(MOBY, transport=fake.transport()) as hub:
+        await hub.audit_logs.export(names, to=tmp_path, concurrency=1)
+
+    assert finished(fake, names) == read(tmp_path, names)
+
+
 @pytest.mark.parametrize("offset_s", [-3600, 0, 3600])
 @pytest.mark.parametrize("known", [True, False])
 async def test_the_end_follows_the_server_s_clock(tmp_path: Path, offset_s: int, known: bool) -> None:
