@@ -18,7 +18,10 @@ ROOT = Path(hubapi.__file__).parent
 # From the ground up: a module imports from its own layer or from those above it in this list, never from one below.
 LAYERS: list[tuple[str, set[str]]] = [
     ("the words", {"hubapi._version", "hubapi.errors", "hubapi._core.lazy", "hubapi._core.clock"}),
-    ("plain values", {"hubapi._core.secret", "hubapi._core.operation", "hubapi._core.wire", "hubapi.credentials", "hubapi.scim"}),
+    (
+        "plain values",
+        {"hubapi._core.secret", "hubapi._core.operation", "hubapi._core.wire", "hubapi.credentials", "hubapi.scim"},
+    ),
     ("the parts of a request's way", {"hubapi._core"}),
     ("the way", {"hubapi._core.pipeline", "hubapi._core.bearers", "hubapi._core.paging"}),
     ("generated", {"hubapi._generated"}),

@@ -70,7 +70,7 @@ class Folder:
     format: Format = field(init=False)
     manifest: Manifest = field(init=False)
     _lock: FileLock = field(init=False)
-    _waiting: SimpleQueue[_News] = field(factory=SimpleQueue, init=False)
+    _waiting: SimpleQueue[_News] = field(factory=SimpleQueue[_News], init=False)
     _recording: Lock = field(factory=Lock, init=False)
 
     def open(self) -> Manifest | None:

@@ -116,7 +116,7 @@ async def test_what_is_not_there_is_a_not_found(fake: FakeHub) -> None:
 async def test_tokens_log_in_their_own_way(fake: FakeHub, credentials: PersonalAccessToken | OrgAccessToken) -> None:
     """A personal access token takes the password's place, an organisation's is exchanged."""
     async with fake.serve() as url, AsyncHub(credentials, base_url=url) as hub:
-        assert await hub.repositories.get_tag("library", "python", "3.13")
+        assert "3.13" == (await hub.repositories.get_tag("library", "python", "3.13")).name
 
     route = "login" if isinstance(credentials, PersonalAccessToken) else "exchange_token"
     assert (1, 2) == (fake.count(operation=route), len(fake.requests))

@@ -12,11 +12,14 @@ from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from random import Random
+from typing import Literal
 
 from attrs import evolve
 
 from tests.export.folders import contents, visible
 from tests.export.killing import NOW, Death, World, disturbed, world
+
+_SINCE: list[Literal["last"] | None] = [None, "last"]
 
 
 def every_file_operation(seed: int, folder: Path) -> int:
@@ -47,7 +50,7 @@ def at_random(kills: int, seed: int, folder: Path) -> int:
             form = evolve(here.job, backend=random.choice(["asyncio", "trio"]), partition=random.choice([None, "day"]))
             undisturbed = evolve(form, folder=folder / f"{number}-undisturbed")
             killed = evolve(form, folder=folder / f"{number}-disturbed")
-            since = random.choice([None, "last"])
+            since = random.choice(_SINCE)
             for run in (1, 2) if since else (1,):
                 disturbed(here.fake, evolve(undisturbed, since=since, run=run), ())
                 deaths = [_death(random) for _ in range(10)]
