@@ -10,8 +10,8 @@ try:
     from hubapi.commands.exits import exits, run
     from hubapi.commands.export import export, verify
     from hubapi.commands.fake import fake, the_extra_testing
-except ModuleNotFoundError as error:  # pragma: no cover - seen by the wheel session, which installs no extra
-    sys.exit(f'the command hubapi needs {error.name}: pip install "hubapi-client[cli]"')
+except ModuleNotFoundError as _error:  # pragma: no cover - seen by the wheel session, which installs no extra
+    sys.exit(f'the command hubapi needs {_error.name}: pip install "hubapi-client[cli]"')
 
 from hubapi import __version__
 
