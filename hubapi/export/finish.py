@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -34,7 +35,7 @@ class _Fact(msgspec.Struct):
 
 _fact = msgspec.json.Decoder(_Fact).decode
 _all_facts = msgspec.json.Decoder(list[_Fact]).decode
-_UTC_DAY = re.compile(r"\d{4}-\d\d-\d\d[Tt]")
+_UTC_DAY = re.compile(r"\d{4}-\d\d-\d\d[Tt]", re.ASCII)
 _OPEN_DAYS = 3
 
 
@@ -139,11 +140,12 @@ class Finisher:
 
     def _write(self, lines: list[bytes]) -> None:
         facts = _facts(lines)
-        days = [_day(fact) for fact in facts]
+        stamps = [fact.timestamp or "" for fact in facts]
+        days = [stamp[:10] if stamp[-1:] == "Z" and _begins_day(stamp[:11]) else _day(stamp) for stamp in stamps]
         self._actions.update([fact.action or "" for fact in facts])
         self._days.update(days)
         if max(days) >= self._seam_day:
-            times = [nanoseconds(fact.timestamp or "") for fact in facts]
+            times = map(nanoseconds, stamps)
             self.remembered += [
                 (time_ns, identity_of(line))
                 for time_ns, line in zip(times, lines, strict=True)
@@ -233,9 +235,12 @@ def _one_fact(line: bytes) -> _Fact:
         return _Fact()
 
 
-def _day(fact: _Fact) -> str:
-    stamp = fact.timestamp or ""
-    if _UTC_DAY.match(stamp) and stamp[-1] in "Zz":
-        return stamp[:10]
+@lru_cache(maxsize=512)
+def _begins_day(text: str) -> bool:
+    """Say whether a time begins so; it may become a file's name, so nothing else will do."""
+    return _UTC_DAY.fullmatch(text) is not None
+
+
+def _day(stamp: str) -> str:
     time_ns = nanoseconds(stamp)
     return UNDATED if time_ns is None else to_datetime(time_ns).date().isoformat()
