@@ -34,7 +34,7 @@ T = TypeVar("T")
 SETTLED = timedelta(minutes=1)
 """How old an event must be before nothing can come in front of it any more."""
 
-_BUFFERS = 2 << 20  # bytes that all accounts together hold before they are written
+_BUFFERS = 4 << 20  # bytes that all accounts together hold before they are written
 _LARGEST_BATCH = 1 << 20
 _SMALLEST_BATCH = 64 << 10
 # Threads, as each keeps memory of its own, and one more at the same time would not be faster: the interpreter is one.
