@@ -18,24 +18,9 @@ from click.testing import CliRunner
 
 from hubapi.cli import main
 from hubapi.testing import FakeHub, faults
+from tests.commands.running import command, environment, in_a_process
 
 posix = pytest.mark.skipif(os.name != "posix", reason="has no such signals")
-
-
-def command(*words: str) -> list[str]:
-    return [sys.executable, "-m", "hubapi.cli", *words]
-
-
-def environment(**more: str) -> dict[str, str]:
-    """Return no more of an environment than is given."""
-    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    return {**inherited, **more, "PYTHONPATH": os.pathsep.join(sys.path)}
-
-
-def in_a_process(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*words), capture_output=True, text=True, check=False, env=environment(**more), timeout=60
-    )
 
 
 @frozen

@@ -271,7 +271,7 @@ class _Call:
         async with self.gate.permit(patience_s=patience_s, ends=self.ends) as passage:
             token = await self.bearer.token() if self.bearer else None
             if token is not None:
-                request = Request(
+                request = Request(  # not by `evolve`, which takes as long as the gate
                     method=request.method,
                     url=request.url,
                     headers=request.headers,

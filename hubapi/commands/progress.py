@@ -1,7 +1,7 @@
 """An export as a person watches it: a line per account while it runs, plain lines where there is no terminal."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from math import inf
 from pathlib import Path
 from time import monotonic
@@ -22,8 +22,8 @@ from hubapi.commands.summary import duration, new_console, say
 from hubapi.credentials import Credentials
 from hubapi.export.formats import FormatName
 from hubapi.export.report import ExportReport, Progress
+from hubapi.export.run import SETTLED
 
-_SETTLED = timedelta(minutes=1)  # the end of a window that is given none
 _FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _REFRESHES = 8  # a second
 _ENDED_SHOWN = 3
@@ -103,7 +103,7 @@ async def show_export(
 
 def _window(since: datetime | date | str | None, until: datetime | date | None) -> tuple[datetime, datetime] | None:
     start = None if isinstance(since, str) else moment(since)
-    latest = datetime.now(UTC) - _SETTLED
+    latest = datetime.now(UTC) - SETTLED
     end = min(moment(until) or latest, latest)
     return (start, end) if start and start < end else None
 

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
-from datetime import timedelta
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock
@@ -17,15 +16,12 @@ from hubapi.export import manifest as manifests
 from hubapi.export.finish import Finisher, Target
 from hubapi.export.formats import Format, format_of
 from hubapi.export.manifest import Log, Manifest, Run, Wish, nanoseconds
+from hubapi.export.pages import OVERLAP_NS
 from hubapi.export.parts import Part
-
-OVERLAP = timedelta(minutes=10)
-"""How far a run reaches back before the end of the last one, for events that came late."""
 
 Seam: TypeAlias = Sequence[tuple[int, str]]
 """The times and identities of a log's last events."""
 
-_OVERLAP_NS = OVERLAP // timedelta(microseconds=1) * 1000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
@@ -127,8 +123,8 @@ class Folder:
         """The run that is being done."""
         return self.manifest.runs[-1]
 
-    def part(self, account: str, batch: int = 0) -> Part:
-        """Return an account's part."""
+    def part(self, account: str, batch: int) -> Part:
+        """Return an account's part, which gathers so many bytes before it writes them."""
         return Part(self._target(account).part, batch)
 
     def since_ns(self, account: str) -> int | None:
@@ -136,7 +132,7 @@ class Folder:
         since = self.run.accounts[account].since
         if since is None:
             return None
-        return nanoseconds(since) - (_OVERLAP_NS if account in self.manifest.seams else 0)
+        return nanoseconds(since) - (OVERLAP_NS if account in self.manifest.seams else 0)
 
     def delivered(self, account: str) -> list[str]:
         """Return the identities of events that an earlier run has written, of the time that this one reads again."""
@@ -148,7 +144,7 @@ class Folder:
         Raises:
             OSError: the disk is full, or can't be written. The part is still there.
         """
-        begin_ns = nanoseconds(self.run.until) - _OVERLAP_NS
+        begin_ns = nanoseconds(self.run.until) - OVERLAP_NS
         finisher = Finisher(self._target(account), begin_ns)
         log = finisher.finish(part, self.run.accounts[account].since)
         before = [entry for entry in self.manifest.seams.get(account, ()) if entry[0] >= begin_ns]

@@ -12,7 +12,7 @@
 
 from collections import Counter, deque
 from collections.abc import AsyncIterator
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from operator import itemgetter
 from typing import Final
 
@@ -23,11 +23,12 @@ from attrs import define, evolve, field, frozen
 from hubapi._core.codec import decode
 from hubapi._core.moments import moment
 from hubapi._core.operation import Operation
-from hubapi._core.pipeline import Pipeline, listen
+from hubapi._core.pipeline import Pipeline
 from hubapi._core.transport import Answer
-from hubapi.errors import ConfigurationError, DecodeError, HubError, StatusError
-from hubapi.export.folder import OVERLAP
+from hubapi.errors import ConfigurationError, HubError
+from hubapi.export.asking import read_page, server_time
 from hubapi.export.pages import (
+    OVERLAP_NS,
     PAGE_SIZE,
     SECOND_NS,
     Line,
@@ -38,14 +39,12 @@ from hubapi.export.pages import (
     page_operation,
     time_of,
 )
-from hubapi.export.walk import Longest, Walk
+from hubapi.export.walk import SEAM_NS, Longest, Walk
 from hubapi.models import AuditLog
 
 _NAME: Final = "audit_logs.follow"
 _EVENT = Operation(id=_NAME, method="GET", path="", result=AuditLog)
 
-_OVERLAP_NS = OVERLAP // timedelta(seconds=1) * SECOND_NS
-_SEAM_NS = 3 * SECOND_NS  # a walk asks for up to two seconds more, and can't leave out an event without a time
 _AHEAD_NS = 3600 * SECOND_NS  # some of the server's clocks are ahead of others
 _FIRST_NS = 3600 * SECOND_NS
 _LONGEST_NS = 365 * 86400 * SECOND_NS
@@ -143,7 +142,7 @@ class Follow(AsyncIterator[AuditLog]):
         """Return the delivered events that may come again."""
         if self._since_ns is None:
             return []
-        since_ns = self._since_ns - _SEAM_NS
+        since_ns = self._since_ns - SEAM_NS
         return [known for known in self._delivered if known[0] >= since_ns]
 
     async def _poll_when_due(self) -> None:
@@ -180,35 +179,28 @@ class Follow(AsyncIterator[AuditLog]):
         """Read to the end of a poll; return False where that is too much to hold: the next one takes in less."""
         while not poll.walk.done:
             operation = page_operation(self.account, poll.walk.number, *poll.walk.asks)
-            with listen() as answers:
-                page = await self._pipeline.send(evolve(operation, id=_NAME))
+            page, content = await read_page(self._pipeline, evolve(operation, id=_NAME))
             try:
-                poll.fresh += poll.walk.take(lines_of(page, answers[-1].content))
+                poll.fresh += poll.walk.take(lines_of(page, content))
             except HubError:
                 self._poll = None
                 raise
-            if len(poll.fresh) > _MOST and poll.stretch_ns > _OVERLAP_NS:
-                self._stretch_ns = max(_OVERLAP_NS, poll.stretch_ns // 2)
+            if len(poll.fresh) > _MOST and poll.stretch_ns > OVERLAP_NS:
+                self._stretch_ns = max(OVERLAP_NS, poll.stretch_ns // 2)
                 return False
         if len(poll.fresh) < _MOST // 2:
             self._stretch_ns = min(2 * self._stretch_ns, _LONGEST_NS)
         line = self._pipeline.line
         began_ns = int((line.gate.server_time() - (line.clock.monotonic() - poll.began)) * SECOND_NS)
-        self._settled_ns = min(poll.end_ns, min(poll.now_ns, began_ns) - _OVERLAP_NS)
+        self._settled_ns = min(poll.end_ns, min(poll.now_ns, began_ns) - OVERLAP_NS)
         self._coming.extend(_oldest_first(poll.fresh, poll.end_ns))
         self._settle()
         return True
 
     async def _now_ns(self) -> int:
         """Return the server's time; ours only where its answers don't tell."""
-        gate = self._pipeline.line.gate
-        if gate.knows_time is None:
-            try:
-                await self._pipeline.send(evolve(actions_operation(self.account), id=_NAME))
-            except (StatusError, DecodeError):
-                if gate.knows_time is None:
-                    raise
-        return int(gate.server_time() * SECOND_NS)
+        told = await server_time(self._pipeline, evolve(actions_operation(self.account), id=_NAME))
+        return int((self._pipeline.line.clock.time() if told is None else told) * SECOND_NS)
 
 
 def _oldest_first(lines: list[Line], end_ns: int) -> list[tuple[int, Line]]:

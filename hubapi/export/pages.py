@@ -24,6 +24,9 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
 """What an event fails with that is not as it should be: msgspec looks into text only where it is asked for."""
 
 SECOND_NS = 10**9
+OVERLAP_NS = 600 * SECOND_NS
+"""How far back what was read before is read again, for events that come late."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST_NS = -62_135_596_800 * SECOND_NS  # year 1
 _LATEST_NS = 253_402_300_799 * SECOND_NS  # the last second of year 9999

@@ -15,12 +15,12 @@ from pathlib import Path
 import msgspec
 from attrs import define, field
 
-from hubapi.export.pages import SECOND_NS, Line, Page, time_of
+from hubapi.export.pages import UNREADABLE, Line, Page, time_of
+from hubapi.export.walk import SEAM_NS
 
 _BLOCK = 64 << 10
 _PIECE = 32 << 10  # bytes of a part that are written at a time: a copy of all that was gathered is not made
 _TAIL = 200  # lines at least that a walk is told of, to go on from
-_TAIL_NS = 3 * SECOND_NS
 
 _check = msgspec.json.Decoder(msgspec.Raw).decode
 
@@ -123,7 +123,7 @@ def naming(path: Path) -> Generator[None]:
 def _is_json(line: bytes) -> bool:
     try:
         _check(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (*UNREADABLE, RecursionError):
         return False
     return True
 
@@ -131,4 +131,4 @@ def _is_json(line: bytes) -> bool:
 def _is_past(line: bytes, last: bytes) -> bool:
     """Say whether a line is so much newer than the last one that no anchor reaches it."""
     time_ns, last_ns = time_of(line), time_of(last)
-    return time_ns is None or last_ns is None or time_ns > last_ns + _TAIL_NS
+    return time_ns is None or last_ns is None or time_ns > last_ns + SEAM_NS

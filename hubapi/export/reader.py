@@ -10,8 +10,9 @@ import anyio
 import anyio.to_thread
 from attrs import define, evolve, field, frozen
 
-from hubapi._core.pipeline import Pipeline, listen
+from hubapi._core.pipeline import Pipeline
 from hubapi.errors import ConfigurationError, HubError
+from hubapi.export.asking import read_page
 from hubapi.export.folder import Folder
 from hubapi.export.manifest import Log, nanoseconds
 from hubapi.export.pages import Page, lines_of, page_operation, time_of, to_datetime
@@ -105,9 +106,7 @@ class Reader:
         self._flushed = clock.monotonic()
         while not walk.done:
             operation = page_operation(self.account, walk.number, *walk.asks)
-            with listen() as answers:
-                page = await self.pipeline.send(operation)
-            content = answers[-1].content
+            page, content = await read_page(self.pipeline, operation)
             fresh = walk.take(lines_of(page, content))
             if part.add(fresh, len(content)) or clock.monotonic() > self._flushed + _FLUSH_S:
                 await self._on_disk(part.flush, self.threads.reading)

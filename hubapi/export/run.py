@@ -15,11 +15,12 @@ import anyio.to_thread
 from attrs import evolve
 
 from hubapi._core.bearers import another_login
+from hubapi._core.codec import format_time
 from hubapi._core.moments import moment
-from hubapi._core.pipeline import Pipeline, listen
-from hubapi._core.retry import parse_date
+from hubapi._core.pipeline import Pipeline
 from hubapi.credentials import Credentials
-from hubapi.errors import ConfigurationError, DecodeError, HubError, StatusError
+from hubapi.errors import ConfigurationError, DecodeError, HubError
+from hubapi.export.asking import server_time
 from hubapi.export.folder import Folder, check_names
 from hubapi.export.formats import FormatName, format_of
 from hubapi.export.manifest import LAST, Wish, totals
@@ -110,7 +111,7 @@ def _wish(
 
 
 def _text(at: datetime | None) -> str | None:
-    return None if at is None else at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return None if at is None else format_time(at)
 
 
 def _ways(
@@ -133,26 +134,20 @@ def _paused_s(ways: Iterable[tuple[Pipeline, list[str]]]) -> float:
 async def _latest(ways: Sequence[tuple[Pipeline, list[str]]]) -> str:
     """Return the time that no new event can come before, by the server's clock: ours may be wrong."""
     now = await _server_now(ways)
-    return cast("str", _text(datetime.fromtimestamp(int(now), UTC) - SETTLED))
+    return format_time(datetime.fromtimestamp(int(now), UTC) - SETTLED)
 
 
 async def _server_now(ways: Sequence[tuple[Pipeline, list[str]]]) -> float:
+    """Ask each login in turn what time it is there; take our own clock only where none is told."""
     failures: list[HubError] = []
     for way, names in ways:
-        if (known := way.line.gate.knows_time) is not None:
-            return known
         try:
-            with listen() as answers:
-                await way.send(actions_operation(names[0]))
-            headers = answers[-1].headers
-        except StatusError as error:
-            headers = error.headers
+            told = await server_time(way, actions_operation(names[0]))
         except HubError as error:
             failures.append(error)
             continue
-        date_s = parse_date(headers.get("date"))
-        if date_s is not None:
-            return date_s
+        if told is not None:
+            return told
     if len(failures) == len(ways) and not isinstance(failures[0], DecodeError):
         raise failures[0]
     return ways[0][0].line.clock.time()

@@ -24,11 +24,13 @@ from attrs import define, field, frozen
 from hubapi.errors import HubError
 from hubapi.export.pages import PAGE_SIZE, SECOND_NS, Line, Page, is_digest, time_of
 
+SEAM_NS = 3 * SECOND_NS
+"""What to know of the events before: a walk asks for up to two seconds more than it needs."""
+
 DEEPEST = 50
 """Pages after which a walk is anchored anew: deep offsets cost the server, and us the time."""
 
 _DEFAULT_SIZES = {10, 25}  # what a server may give where it ignores the size asked for: this one 25
-_SEAM_NS = 3 * SECOND_NS  # an anchor is up to two seconds after the last event read
 _RESTARTS = 5  # of one anchor, before the server is given up
 _REMEMBERED = 2  # pages at least, to know again what late events push over a seam
 
@@ -270,7 +272,7 @@ class Walk:
         last = page.last_ns
         while len(self._recent) > _REMEMBERED:
             oldest = self._recent[0].last_ns
-            if last is not None and oldest is not None and oldest <= last + _SEAM_NS:
+            if last is not None and oldest is not None and oldest <= last + SEAM_NS:
                 break
             self._recent.popleft()
 

@@ -10,13 +10,11 @@ from pathlib import Path
 from random import Random
 
 import anyio
-import httpx
-from attrs import define, field
 
 from hubapi import AsyncHub, Password
-from hubapi._core.clock import Clock
 from hubapi.testing import FakeHub, RateLimit, VirtualClock
 from scripts.bench.measure import Plan, Result, Row
+from tests.core.distant import Distant
 from tests.core.quota_simulation import Kind, Setting, Simulation, efficiency
 
 _KINDS: tuple[Kind, ...] = ("rolling", "fixed")
@@ -55,21 +53,6 @@ def _simulated(plan: Plan) -> list[Result]:
     ]
 
 
-@define
-class _Distant(httpx.AsyncBaseTransport):
-    """A server so far away: half the time passes before it hears, half after it has answered."""
-
-    inner: httpx.AsyncBaseTransport
-    clock: Clock
-    random: Random = field(factory=lambda: Random(7))  # noqa: S311 - meant to repeat
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        await self.clock.sleep(_LATENCY_S / 2 * self.random.uniform(0.8, 1.2))
-        response = await self.inner.handle_async_request(request)
-        await self.clock.sleep(_LATENCY_S / 2 * self.random.uniform(0.8, 1.2))
-        return response
-
-
 async def _export(kind: Kind, skew_s: float, sizes: Sequence[int]) -> tuple[float, float, float]:
     """Export logs of these sizes; return ideal time by time, 429s in 1000, and requests by pages needed."""
     async with VirtualClock(wall_offset_s=skew_s) as clock:
@@ -78,7 +61,7 @@ async def _export(kind: Kind, skew_s: float, sizes: Sequence[int]) -> tuple[floa
         accounts = [f"org-{number:02}" for number in range(len(sizes))]
         for account, size in zip(accounts, sizes, strict=True):
             fake.add_org(account, owners=["moby"], events=size, until=datetime(2024, 12, 1, tzinfo=UTC))
-        credentials, transport = Password("moby", "hunter2-hunter2"), _Distant(fake.transport(), clock)
+        credentials, transport = Password("moby", "hunter2-hunter2"), Distant(fake.transport(), clock, _LATENCY_S)
         began = clock.monotonic()
         async with AsyncHub(credentials, transport=transport, clock=clock) as hub:
             with tempfile.TemporaryDirectory(prefix="hubapi-bench-") as folder:

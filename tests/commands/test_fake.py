@@ -1,6 +1,5 @@
 """`hubapi fake`, run as a person runs it: two shells, real HTTP, Ctrl-C."""
 
-import os
 import re
 import shlex
 import signal
@@ -14,6 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 from attrs import frozen
+
+from tests.commands.running import command, environment, in_a_process
 
 LINES_UNTIL_READY = 6  # what it is, an empty line, three variables, an empty line
 
@@ -36,21 +37,6 @@ class Shell:
         return self.process.returncode, out, err
 
 
-def command(*words: str) -> list[str]:
-    return [sys.executable, "-m", "hubapi.cli", *words]
-
-
-def bare_environment(**more: str) -> dict[str, str]:
-    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    return {**inherited, "PYTHONPATH": os.pathsep.join(sys.path), **more}
-
-
-def run(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*words), capture_output=True, text=True, check=False, env=bare_environment(**more), timeout=60
-    )
-
-
 @contextmanager
 def fake(*words: str) -> Generator[Shell]:
     # A job in the background of a script ignores Ctrl-C, and its children with it; a handler of ours is not inherited.
@@ -61,7 +47,7 @@ def fake(*words: str) -> Generator[Shell]:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=bare_environment(),
+            env=environment(),
         )
     finally:
         signal.signal(signal.SIGINT, before)
@@ -79,7 +65,7 @@ def fake(*words: str) -> Generator[Shell]:
 def test_a_second_shell_exports_from_it(tmp_path: Path) -> None:
     """What it prints is all that `hubapi export` needs, whatever the password holds."""
     with fake("--org", "acme", "--org", "umbrella", "--events", "120", "--password", "it's $HOME") as shell:
-        ran = run("export", "acme", "umbrella", "--out", str(tmp_path), **shell.environment)
+        ran = in_a_process("export", "acme", "umbrella", "--out", str(tmp_path), **shell.environment)
         status, out, err = shell.stop()
 
     assert (0, "") == (ran.returncode, ran.stderr)
@@ -159,7 +145,7 @@ def test_a_port_that_is_taken_is_one_clear_line() -> None:
     """Whose port it is nobody knows, but that it is taken, and which."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        ran = run("fake", "--port", str(port))
+        ran = in_a_process("fake", "--port", str(port))
 
     assert (1, "") == (ran.returncode, ran.stdout)
     assert f"Error: can't listen on 127.0.0.1, port {port}: Address already in use\n" == ran.stderr
@@ -167,7 +153,7 @@ def test_a_port_that_is_taken_is_one_clear_line() -> None:
 
 def test_a_name_that_is_taken_is_a_mistake_in_usage() -> None:
     """A user and an organisation share one namespace."""
-    ran = run("fake", "--user", "acme")
+    ran = in_a_process("fake", "--user", "acme")
 
     assert 2 == ran.returncode
     assert "Error: there already is an account 'acme'" in ran.stderr
@@ -184,7 +170,7 @@ def run_without(missing: str, *words: str, **more: str) -> subprocess.CompletedP
         capture_output=True,
         text=True,
         check=False,
-        env=bare_environment(**more),
+        env=environment(**more),
         timeout=60,
     )
 

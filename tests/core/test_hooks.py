@@ -1,7 +1,6 @@
 """Middleware, events and the log: what callers see of each request, and that it can't harm the call."""
 
 import logging
-from collections.abc import AsyncIterator
 
 import httpx
 import pytest
@@ -29,12 +28,6 @@ from tests.core.scripted import Canned, Script, hub_of, json
 pytestmark = pytest.mark.anyio
 
 TAG = json({"name": "3.13"}, **{"x-ratelimit-remaining": "599", "x-internal": "hunter2"})
-
-
-@pytest.fixture
-async def clock(anyio_backend: str) -> AsyncIterator[VirtualClock]:
-    async with VirtualClock() as clock:
-        yield clock
 
 
 async def get(hub: AsyncHub) -> object:

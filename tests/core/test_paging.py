@@ -1,7 +1,7 @@
 """Walks over pages: where they end, what they refuse, and how they are resumed."""
 
 import gc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import anyio
@@ -21,12 +21,6 @@ pytestmark = pytest.mark.anyio
 
 HUB = "https://hub.docker.com"
 PATH = "/v2/namespaces/library/repositories/python/tags"
-
-
-@pytest.fixture
-async def clock(anyio_backend: str) -> AsyncIterator[VirtualClock]:
-    async with VirtualClock() as clock:
-        yield clock
 
 
 def page(numbers: range | list[int], following: object = None) -> Canned:

@@ -1,6 +1,6 @@
 """What becomes of one call: which attempts follow, and what ends it. In virtual time, on both event loops."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 import anyio
 import httpx
@@ -31,12 +31,6 @@ TAG = json({"name": "3.13", "v2": True})
 TOKEN = json({"uuid": "u", "token_label": "ci"})
 HTML = text("<!doctype html><title>Sorry</title>")
 HALF = Canned(200, b'{"name": "3.1', {"content-type": "application/json"})
-
-
-@pytest.fixture
-async def clock(anyio_backend: str) -> AsyncIterator[VirtualClock]:
-    async with VirtualClock() as clock:
-        yield clock
 
 
 async def get(hub: AsyncHub) -> object:

@@ -1,7 +1,7 @@
 """Pages fetched ahead: how far, in which order, and how it is left."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import anyio
@@ -13,12 +13,6 @@ from hubapi._core.paging import Paginator
 from hubapi.testing import VirtualClock
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def clock(anyio_backend: str) -> AsyncIterator[VirtualClock]:
-    async with VirtualClock() as clock:
-        yield clock
 
 
 class Server:

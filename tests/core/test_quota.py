@@ -3,20 +3,19 @@
 import math
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from random import Random
 from typing import Literal
 
 import anyio
 import httpx
 import pytest
-from attrs import define, evolve, field
+from attrs import define, evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hubapi import AsyncHub, PersonalAccessToken
-from hubapi._core.clock import Clock
 from hubapi._core.gate import Gate
 from hubapi.testing import FakeHub, RateLimit, VirtualClock
+from tests.core.distant import Distant
 from tests.core.quota_simulation import Kind, Setting, Simulation, another_client, efficiency
 
 KINDS: list[Kind] = ["rolling", "fixed"]
@@ -92,22 +91,6 @@ def test_what_it_remembers_stays_bounded(kind: Kind) -> None:
     simulation = Simulation(Setting(jobs=12_000, kind=kind, limit=40, window_s=10.0)).run()
 
     assert simulation.largest <= 2 * 40
-
-
-@define
-class Distant(httpx.AsyncBaseTransport):
-    """A server so far away: half the time passes before it hears, half after it has answered."""
-
-    inner: httpx.AsyncBaseTransport
-    clock: Clock
-    latency_s: float = 0.15
-    random: Random = field(factory=lambda: Random(7))  # noqa: S311 - meant to repeat
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        await self.clock.sleep(self.latency_s / 2 * self.random.uniform(0.8, 1.2))
-        response = await self.inner.handle_async_request(request)
-        await self.clock.sleep(self.latency_s / 2 * self.random.uniform(0.8, 1.2))
-        return response
 
 
 @asynccontextmanager

@@ -240,7 +240,7 @@ def begun(path: Path, *names: str) -> Folder:
 
 def written(folder: Folder, name: str) -> tuple[Part, Log, Seam]:
     """A log of one event, in place."""
-    part = folder.part(name)
+    part = folder.part(name, 0)
     part.open()
     part.add([b'{"event_id":"1","timestamp":"2026-01-31T23:59:00Z"}'], 1)
     part.flush()

@@ -1,0 +1,49 @@
+"""What is asked of the server: a page of a log, and what time it is there."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hubapi._core.operation import Operation
+from hubapi._core.pipeline import Pipeline, listen
+from hubapi._core.retry import parse_date
+from hubapi.errors import DecodeError, StatusError
+from hubapi.export.pages import RawPage
+
+
+async def read_page(pipeline: Pipeline, operation: Operation[RawPage]) -> tuple[RawPage, bytes]:
+    """Return a page, and the bytes it was read from: what `lines_of` takes.
+
+    Raises:
+        HubError: whatever the request fails with.
+    """
+    with listen() as answers:
+        page = await pipeline.send(operation)
+    return page, answers[-1].content
+
+
+async def server_time(pipeline: Pipeline, operation: Operation[Any]) -> float | None:
+    """Return the server's time in seconds since the epoch: ours may be wrong. None where its answers don't tell.
+
+    Args:
+        pipeline: What to ask with.
+        operation: What to ask, where no answer has told it yet. A refusal tells it as well.
+
+    Raises:
+        HubError: no answer came, or one that is none of the server's.
+    """
+    gate = pipeline.line.gate
+    known = gate.knows_time
+    if known is not None:
+        return known
+    headers: Mapping[str, str] = {}
+    try:
+        with listen() as answers:
+            await pipeline.send(operation)
+        headers = answers[-1].headers
+    except StatusError as error:
+        headers = error.headers
+    except DecodeError:
+        if gate.knows_time is None:
+            raise
+    known = gate.knows_time
+    return parse_date(headers.get("date")) if known is None else known
