@@ -1,4 +1,4 @@
-"""A server that is far away, in virtual time."""
+"""Servers that are far away, or tell less, in virtual time."""
 
 from random import Random
 
@@ -21,4 +21,17 @@ class Distant(httpx.AsyncBaseTransport):
         await self.clock.sleep(self.latency_s / 2 * self.random.uniform(0.8, 1.2))
         response = await self.inner.handle_async_request(request)
         await self.clock.sleep(self.latency_s / 2 * self.random.uniform(0.8, 1.2))
+        return response
+
+
+@define
+class Silent(httpx.AsyncBaseTransport):
+    """Takes what tells of the limit out of every answer."""
+
+    inner: httpx.AsyncBaseTransport
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await self.inner.handle_async_request(request)
+        for name in [name for name in response.headers if name.startswith("x-ratelimit")]:
+            del response.headers[name]
         return response

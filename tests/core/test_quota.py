@@ -6,16 +6,15 @@ from contextlib import asynccontextmanager
 from typing import Literal
 
 import anyio
-import httpx
 import pytest
-from attrs import define, evolve
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hubapi import AsyncHub, PersonalAccessToken
 from hubapi._core.gate import Gate
 from hubapi.testing import FakeHub, RateLimit, VirtualClock
-from tests.core.distant import Distant
+from tests.core.distant import Distant, Silent
 from tests.core.quota_simulation import Kind, Setting, Simulation, another_client, efficiency
 
 KINDS: list[Kind] = ["rolling", "fixed"]
@@ -149,19 +148,6 @@ async def test_two_hubs_with_one_gate_keep_within_the_limit_together(kind: Kind)
 
         assert (fake.count(status=429), fake.count(status=200, operation="repositories.get_tag")) == (0, 180)
         assert (2 * 60 + 8 * 0.15) / clock.monotonic() >= 0.985
-
-
-@define
-class Silent(httpx.AsyncBaseTransport):
-    """Takes what tells of the limit out of every answer."""
-
-    inner: httpx.AsyncBaseTransport
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        response = await self.inner.handle_async_request(request)
-        for name in [name for name in response.headers if name.startswith("x-ratelimit")]:
-            del response.headers[name]
-        return response
 
 
 @pytest.mark.anyio

@@ -16,6 +16,7 @@ from hubapi import AsyncHub, ConfigurationError, DecodeError, Forbidden, HubErro
 from hubapi.export.follow import Follow
 from hubapi.models import AuditLog
 from hubapi.testing import FakeHub, RateLimit, VirtualClock, faults
+from tests.core.distant import Silent
 from tests.core.logins import Wire
 from tests.core.stepping import Steps
 
@@ -86,6 +87,17 @@ async def test_only_what_happens_from_now_on_comes(log: FakeHub, clock: VirtualC
             added.append(log.add_event("acme"))
 
     assert added == ids(found)
+
+
+async def test_a_server_that_tells_of_no_limit_tells_the_time(log: FakeHub, clock: VirtualClock) -> None:
+    """Its `Date` is enough: by our own clock, an hour fast, nothing would be new for an hour."""
+    clock.wall_offset_s, log.skew_s = HOUR, -HOUR
+    async with AsyncHub(MOBY, transport=Silent(log.transport()), clock=clock) as hub:
+        events = hub.audit_logs.follow("acme")
+        await follow_for(10, events, clock)
+        added = log.add_event("acme")
+
+        assert [added] == ids(await follow_for(0.5 * HOUR, events, clock))
 
 
 async def test_first_comes_what_there_is_since(log: FakeHub, clock: VirtualClock) -> None:
