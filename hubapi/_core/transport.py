@@ -6,7 +6,8 @@ nothing was sent, or no answer came.
 
 import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from importlib.util import find_spec
 from typing import Protocol, TypeAlias
 from urllib.parse import urlsplit
@@ -16,23 +17,24 @@ import anyio.to_thread
 import httpx
 from attrs import define, field, frozen
 
-from hubapi._core.connections import NO_ANSWER, NOTHING_SENT, Connections, HeaderPairs, Proxy
+from hubapi._core.answer_reader import RawAnswer
+from hubapi._core.connections import Connections
+from hubapi._core.http1 import Connection, Http1, Server
 from hubapi._core.proxies import environment_proxy
 from hubapi._core.secret import Secret
 from hubapi.errors import ConfigurationError, HubError, NoAnswerError, NotSentError, shorten
 
 HttpTransport: TypeAlias = httpx.AsyncBaseTransport
 
+# What an httpx transport fails with before anything is sent.
 _NOT_SENT = (
-    *NOTHING_SENT,
     httpx.ConnectError,
     httpx.ConnectTimeout,
     httpx.PoolTimeout,
     httpx.UnsupportedProtocol,
     httpx.ProxyError,
 )
-# What httpx and httpcore let through of the layers below: a broken TLS record, a host name that IDNA refuses, a
-# connection closed by `aclose` from another task.
+# What it may let through of the layers below: a broken TLS record, a connection closed by `aclose` from another task.
 _BELOW = (OSError, ValueError, anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream)
 # What httpx sends beside: the content encodings that it can read, which depend on what is installed, among others.
 _HEADERS = dict(httpx.AsyncClient(transport=httpx.AsyncBaseTransport()).headers)
@@ -91,66 +93,72 @@ class HttpxTransport:
     connect_s: float
     read_s: float
     injected: HttpTransport | None = None
-    _timeout: dict[str, float] = field(init=False)
     _connections: dict[str, Connections] = field(factory=dict[str, Connections], init=False)
     _tls: ssl.SSLContext | None = None
     _opening: anyio.Lock = field(factory=anyio.Lock)
     _closed: bool = False
 
-    def __attrs_post_init__(self) -> None:
-        self._timeout = {"connect": self.connect_s, "read": self.read_s, "write": self.read_s}
-
     async def send(self, request: Request) -> Answer:
         _check_headers(request)
         problem: HubError
         try:
-            return _answer(*await self._exchange(request), request.bearer)
-        except _NOT_SENT as error:
+            raw, encoded = await self._exchange(request)
+            return _answer(raw, request.bearer, encoded=encoded)
+        except (NotSentError, *_NOT_SENT) as error:
             problem = NotSentError(f"nothing was sent: {_words(error)}")
         except UnicodeError:
             problem = NotSentError("nothing was sent: the host's name is none")
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, *NO_ANSWER, *_BELOW) as error:
+        except (NoAnswerError, httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, *_BELOW) as error:
             problem = NoAnswerError(f"no whole answer came: {_words(error)}")
-        except RuntimeError:
-            if not self._closed:
-                raise
-            problem = NoAnswerError("no whole answer came: the hub was closed meanwhile")
         except anyio.get_cancelled_exc_class() as cancelled:
-            # The frames of httpcore and h11 hold the headers; a traceback with locals must not show them.
+            # The frames below hold the headers, and a traceback with locals must not show them.
             cancelled.__context__ = None
             raise cancelled.with_traceback(None)  # noqa: B904 - it is the same one
         # Raised here, where those frames are gone.
         raise problem
 
-    async def _exchange(self, request: Request) -> tuple[int, HeaderPairs, bytes, bool]:
+    async def _exchange(self, request: Request) -> tuple[RawAnswer, bool]:
         """Return the answer, and whether its body is still in its content encoding."""
         if self._closed:
             raise ConfigurationError("this hub is closed; open another")
         if self.injected is not None:
-            extensions = {"timeout": {**self._timeout, "pool": None}}
-            return await _through(self.injected, _httpx_request(request, extensions))
+            timeout = {"connect": self.connect_s, "read": self.read_s, "write": self.read_s, "pool": None}
+            return await _through(self.injected, _httpx_request(request, {"timeout": timeout}))
         plain = _PLAIN.fullmatch(request.url) if "/." not in request.url else None
-        server, target = (plain[1], plain[2].encode()) if plain else _split(_parse(request.url))
+        server, target = (plain[1], plain[2]) if plain else _split(_parse(request.url))
         connections = self._connections.get(server) or await self._open(server)
-        return *await connections.exchange(request.method, target, _headers(request, server), request.content), True
+        answer = await connections.exchange(request.method, target, _headers(request, server), request.content)
+        return answer, True
 
     async def _open(self, server: str) -> Connections:
         async with self._opening:
             if self._closed:
                 raise ConfigurationError("this hub is closed; open another")
             if server not in self._connections:
-                url = _parse(server)
-                if url.scheme not in {"http", "https"} or not url.host or (url.port or 0) > 65_535:
-                    raise ConfigurationError(f"{server!r} is no server")
-                proxy = _proxy_to(url)
-                speaks_tls = url.scheme == "https" or (proxy is not None and proxy.url.startswith("https:"))
-                if speaks_tls and self._tls is None:
-                    # Reading the certificates takes 30 ms: not on the event loop, and not at all for plain HTTP.
-                    self._tls = await anyio.to_thread.run_sync(httpx.create_ssl_context)
-                self._connections[server] = Connections(
-                    server=server, timeout=self._timeout, tls=self._tls, proxy=proxy
-                )
+                self._connections[server] = Connections(await self._way_to(server))
         return self._connections[server]
+
+    async def _way_to(self, server: str) -> Callable[[], Connection]:
+        """Return what makes connections to a server, by way of a proxy if the environment names one."""
+        url = _parse(server)
+        if url.scheme not in {"http", "https"} or not url.host or (url.port or 0) > 65_535:
+            raise ConfigurationError(f"{server!r} is no server")
+        tls = await self._certificates() if url.scheme == "https" else None
+        where = Server(url=server, tls=tls, connect_s=self.connect_s, read_s=self.read_s)
+        proxy = _proxy_to(url)
+        if proxy is None:
+            return partial(Http1, where)
+        from hubapi._core.by_proxy import ByProxy, Proxy  # noqa: PLC0415 - httpcore takes 20 ms, and few need it
+
+        its_tls = await self._certificates() if proxy.url.scheme == "https" else None
+        return partial(ByProxy, where, Proxy(url=_split(proxy.url)[0], auth=proxy.raw_auth, tls=its_tls))
+
+    async def _certificates(self) -> ssl.SSLContext:
+        """Return how servers are verified. It takes 30 ms to read: not on the event loop, and once."""
+        if self._tls is None:
+            self._tls = await anyio.to_thread.run_sync(httpx.create_ssl_context)
+            self._tls.set_alpn_protocols(["http/1.1"])
+        return self._tls
 
     async def aclose(self) -> None:
         self._closed = True
@@ -186,12 +194,12 @@ def _parse(url: str) -> httpx.URL:
     raise problem
 
 
-def _split(url: httpx.URL) -> tuple[str, bytes]:
+def _split(url: httpx.URL) -> tuple[str, str]:
     """Return the server that a URL leads to, and what is asked of it."""
-    return f"{url.scheme}://{url.netloc.decode('ascii')}", url.raw_path
+    return f"{url.scheme}://{url.netloc.decode('ascii')}", url.raw_path.decode("ascii")
 
 
-def _proxy_to(url: httpx.URL) -> Proxy | None:
+def _proxy_to(url: httpx.URL) -> httpx.Proxy | None:
     """Return the proxy on the way to a server, if the environment names one.
 
     Raises:
@@ -207,13 +215,13 @@ def _proxy_to(url: httpx.URL) -> Proxy | None:
     else:
         socks = proxy.url.scheme.startswith("socks")
         if proxy.url.host and (not socks or find_spec("socksio")):
-            return Proxy(url=_split(proxy.url)[0], auth=proxy.raw_auth)
+            return proxy
         problem = "speaks SOCKS, which needs: pip install httpx[socks]" if socks else "can't be used: it has no host"
     del named  # it may hold a password, and a traceback shows this frame's locals
     raise ConfigurationError(f"the environment's proxy {problem}")
 
 
-def _headers(request: Request, server: str) -> HeaderPairs:
+def _headers(request: Request, server: str) -> dict[str, str]:
     """Return all headers of a request, as httpx would send them."""
     headers = {"host": server.partition("//")[2], **_HEADERS}
     for name, value in request.headers.items():
@@ -222,7 +230,7 @@ def _headers(request: Request, server: str) -> HeaderPairs:
         headers["authorization"] = f"Bearer {request.bearer.reveal()}"
     if request.content or request.method in {"POST", "PUT", "PATCH"}:
         headers.setdefault("content-length", str(len(request.content)))
-    return [(name.encode(), value.encode()) for name, value in headers.items()]
+    return headers
 
 
 def _httpx_request(request: Request, extensions: Mapping[str, object]) -> httpx.Request:
@@ -233,7 +241,7 @@ def _httpx_request(request: Request, extensions: Mapping[str, object]) -> httpx.
     return httpx.Request(request.method, url, headers=headers, content=content, extensions=dict(extensions))
 
 
-async def _through(transport: HttpTransport, request: httpx.Request) -> tuple[int, HeaderPairs, bytes, bool]:
+async def _through(transport: HttpTransport, request: httpx.Request) -> tuple[RawAnswer, bool]:
     """Send through somebody's httpx transport; return the whole answer, and whether its body is still encoded.
 
     httpx decodes while it reads; where that fails it leaves generators open, of which trio warns.
@@ -241,18 +249,19 @@ async def _through(transport: HttpTransport, request: httpx.Request) -> tuple[in
     response = await transport.handle_async_request(request)
     try:
         if response.is_stream_consumed:  # made from bytes
-            return response.status_code, response.headers.raw, response.content, False
+            return (response.status_code, response.headers.raw, response.content), False
         body = b"".join([chunk async for chunk in response.aiter_raw()])
-        return response.status_code, response.headers.raw, body, True
+        return (response.status_code, response.headers.raw, body), True
     finally:
         await response.aclose()
 
 
-def _answer(status: int, pairs: HeaderPairs, body: bytes, encoded: bool, bearer: Secret | None) -> Answer:  # noqa: FBT001
-    """Return the answer's plain values, without what may be a secret, such as the bearer where an error repeats it."""
+def _answer(raw: RawAnswer, bearer: Secret | None, *, encoded: bool) -> Answer:
+    """Return an answer's plain values, without what may be a secret, such as the bearer where an error repeats it."""
+    status, pairs, body = raw
     headers: dict[str, str] = {}
     for raw_name, raw_value in pairs:
-        name, value = _text(raw_name).lower(), _text(raw_value)
+        name, value = _text(raw_name).lower(), _text(raw_value.strip())
         if name not in _DROPPED:
             headers[name] = f"{headers[name]}, {value}" if name in headers else value
     if "location" in headers:
@@ -283,4 +292,5 @@ def _origin(location: str) -> str:
 
 def _words(error: Exception) -> str:
     """Return an error's kind and its words, without what might be a credential in a URL."""
-    return shorten(re.sub(r"//[^/@\s]*@", "//", f"{type(error).__name__}: {error}".rstrip(": ")))
+    words = str(error) if isinstance(error, HubError) else f"{type(error).__name__}: {error}".rstrip(": ")
+    return shorten(re.sub(r"//[^/@\s]*@", "//", words))

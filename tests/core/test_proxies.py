@@ -14,10 +14,11 @@ import httpx
 import pytest
 import trustme
 
-from hubapi import ConfigurationError, NotSentError
+from hubapi import ConfigurationError, NoAnswerError, NotSentError
 from hubapi._core.proxies import environment_proxy
+from hubapi._core.transport import HttpxTransport
 from tests.core.test_secrets import Witness
-from tests.core.test_transport import OK, answering, get, opened, serving
+from tests.core.test_transport import OK, answering, get, open_sockets, opened, serving
 
 NAMES = ["http_proxy", "https_proxy", "all_proxy", "no_proxy"]
 
@@ -223,6 +224,52 @@ async def test_a_proxy_may_speak_tls_itself(monkeypatch: pytest.MonkeyPatch, tls
     assert b"GET http://hub.test/v2/x HTTP/1.1" == heads[0].split(b"\r\n")[0]
     assert 1 == len(threads)
     assert threading.get_ident() != threads[0]
+
+
+@pytest.mark.anyio
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts the sockets in /proc")
+async def test_cancelled_anywhere_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch, tls: ssl.SSLContext) -> None:
+    """httpcore 1.0.9 forgets the socket where a handshake in a tunnel is cancelled."""
+    async with serving(answering(OK), tls) as url, proxy() as (proxy_url, _):
+        set_all(monkeypatch, {"HTTPS_PROXY": proxy_url})
+        before = open_sockets()
+        for moment in range(0, 80, 4):
+            async with opened() as transport:
+                async with anyio.create_task_group() as tasks:
+                    for _ in range(3):
+                        tasks.start_soon(transport.send, get(f"{url}/v2/x"))
+                    for _ in range(moment):
+                        await anyio.lowlevel.checkpoint()
+                    tasks.cancel_scope.cancel()
+                answer = await transport.send(get(f"{url}/v2/x"))
+                assert b"{}" == answer.content
+            await anyio.wait_all_tasks_blocked()
+
+        assert 0 == open_sockets() - before
+
+
+@pytest.mark.anyio
+async def test_closing_ends_a_request_in_a_tunnel(monkeypatch: pytest.MonkeyPatch, tls: ssl.SSLContext) -> None:
+    """In the handshake, or waiting for the answer."""
+    there = anyio.Event()
+
+    async def silent(stream: anyio.abc.SocketStream) -> None:
+        await stream.receive()
+        there.set()
+        await anyio.sleep_forever()
+
+    async def failing(transport: HttpxTransport, url: str) -> None:
+        with pytest.raises(NoAnswerError, match="closed meanwhile"):
+            await transport.send(get(f"{url}/v2/x"))
+
+    for encrypted in (tls, None):
+        there = anyio.Event()
+        async with serving(silent, encrypted) as url, proxy() as (proxy_url, _):
+            set_all(monkeypatch, {"HTTPS_PROXY": proxy_url})
+            async with opened() as transport, anyio.create_task_group() as tasks:
+                tasks.start_soon(failing, transport, url.replace("http:", "https:"))
+                await there.wait()
+                await transport.aclose()
 
 
 @pytest.mark.anyio

@@ -146,7 +146,7 @@ async def test_a_server_that_says_nothing_gave_no_answer() -> None:
         await anyio.sleep_forever()
 
     async with serving(handle) as url, opened(read_s=0.05) as transport:
-        with pytest.raises(NoAnswerError, match="ReadTimeout"):
+        with pytest.raises(NoAnswerError, match=r"nothing came for 0\.05 s"):
             await transport.send(get(f"{url}/"))
 
 
@@ -358,7 +358,7 @@ def test_a_plain_url_is_taken_as_httpx_reads_it(origin: str, path: str) -> None:
         return
 
     if plain:
-        assert target == plain[2].encode()
+        assert target == plain[2]
         assert _split(_parse(plain[1]))[0] == server
 
 
