@@ -5,9 +5,8 @@ due, a time without a zone) goes once more through the tolerant path of `toleran
 """
 
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cache, lru_cache, partial
+from functools import cache, lru_cache
 from typing import Any, cast
 from urllib.parse import quote, quote_plus, unquote
 
@@ -29,8 +28,6 @@ _TEMPLATE = re.compile(r"\{([^{}]+)\}")
 _SLASH = re.compile(r"/|%2f", re.IGNORECASE)
 _FOREIGN = re.compile(r"[\x00-\x20\x7f\\#\ud800-\udfff]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
-_PLAIN = re.compile(r"[A-Za-z0-9_.~-]+")  # what no encoding changes (RFC 3986, 2.3)
-_quote_path = partial(quote, safe="")
 _JSON = "JSON"  # what a garbled answer was expected to be
 
 
@@ -61,61 +58,65 @@ def target(operation: Operation[Any]) -> str:
         ConfigurationError: it would lead elsewhere than the operation means to, or a value is no text.
     """
     if operation.link is not None:
-        return _below(operation.link, "link", operation)
-
-    def fill(match: re.Match[str]) -> str:
-        name = match.group(1)
-        text = str(operation.path_values[name])
-        if text in {"", ".", ".."}:
-            raise ConfigurationError(
-                f"{name} is {text!r}, which would address something else: give a name", operation=operation.id
-            )
-        return _encoded(text, name, operation, _quote_path)
-
-    path = _below(_TEMPLATE.sub(fill, operation.path), "path", operation)
+        return _below(operation.link, "link")
+    path = _path(operation.path, *[(name, str(value)) for name, value in operation.path_values.items()])
     query = "&".join(
-        f"{_encoded(name, 'a name', operation, quote_plus)}={_encoded(text, name, operation, quote_plus)}"
-        for name, value in operation.query.items()
-        for text in _texts(value)
+        [
+            f"{_in_query(name, 'a name')}={_in_query(text, name)}"
+            for name, value in operation.query.items()
+            for text in _texts(value)
+        ]
     )
     return f"{path}{'&' if '?' in path else '?'}{query}" if query else path
 
 
-def _encoded(text: str, name: str, operation: Operation[Any], encode_other: Callable[[str], str]) -> str:
-    """Return a value as it stands in a URL."""
-    if _PLAIN.fullmatch(text):
-        return text
-    if _SURROGATE.search(text):
-        raise ConfigurationError(f"{name} has half of a surrogate pair, which is no text", operation=operation.id)
-    return encode_other(text)
-
-
-def _below(path: str, name: str, operation: Operation[Any]) -> str:
-    """Return what is put behind the base URL; refuse what would change the host, or climb out of its path."""
-    if not _stays_below(path):
-        raise ConfigurationError(f"the {name} {path[:200]!r} is not a percent-encoded path", operation=operation.id)
-    return path
-
-
 @lru_cache(maxsize=1024)  # the pages of a log share their path
-def _stays_below(path: str) -> bool:
+def _path(template: str, *values: tuple[str, str]) -> str:
+    """Return a template with its values filled in."""
+    texts = dict(values)
+
+    def fill(match: re.Match[str]) -> str:
+        name = match[1]
+        if texts[name] in {"", ".", ".."}:
+            raise ConfigurationError(f"{name} is {texts[name]!r}, which would address something else: give a name")
+        return quote(_whole(texts[name], name), safe="")
+
+    return _below(_TEMPLATE.sub(fill, template), "path")
+
+
+@lru_cache(maxsize=4096)  # most are names, or stay the same from page to page
+def _in_query(text: str, name: str) -> str:
+    """Return a value as it stands in a query."""
+    return quote_plus(_whole(text, name))
+
+
+def _whole(text: str, name: str) -> str:
+    if _SURROGATE.search(text):
+        raise ConfigurationError(f"{name} has half of a surrogate pair, which is no text")
+    return text
+
+
+def _below(path: str, name: str) -> str:
+    """Return what is put behind the base URL; refuse what would change the host, or climb out of its path."""
     parts = _SLASH.split(path.partition("?")[0])
-    return (
-        path.startswith("/") and not _FOREIGN.search(path) and all(unquote(part) not in {".", ".."} for part in parts)
-    )
+    if path.startswith("/") and not _FOREIGN.search(path) and not any(unquote(part) in {".", ".."} for part in parts):
+        return path
+    raise ConfigurationError(f"the {name} {path[:200]!r} is not a percent-encoded path")
 
 
 def _texts(value: Argument) -> list[str]:
     """Return an argument as it is written in a URL or header; unset and None are not sent."""
     match value:
-        case None | msgspec.UnsetType():
-            return []
+        case str():
+            return [value]
         case bool():
             return ["true" if value else "false"]
+        case int() | float():
+            return [str(value)]
+        case None | msgspec.UnsetType():
+            return []
         case datetime():
             return [format_time(value)]
-        case str() | int() | float():
-            return [str(value)]
         case _:
             return [text for item in value for text in _texts(item)]
 

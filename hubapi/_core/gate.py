@@ -2,8 +2,8 @@
 
 import math
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
+from typing import Self
 
 import anyio
 from attrs import define, field
@@ -13,19 +13,6 @@ from hubapi._core.headers import RateLimit, read_headers
 from hubapi._core.limits import Permit, Window
 from hubapi._core.retry import retry_at
 from hubapi.errors import NotSentError, RateLimited
-
-
-@define(eq=False)
-class _Turn:
-    """One request's place in the line."""
-
-    patience_s: float  # the longest closure it will stand
-    ends: float  # when its time is up
-    called: anyio.Event = field(init=False)  # to the head of the line, or away from a gate closed too long
-    refused: bool = False
-
-    def too_long(self, seconds: float, now: float) -> bool:
-        return seconds > self.patience_s or now + seconds > self.ends
 
 
 @define(eq=False)
@@ -50,7 +37,7 @@ class Gate:
     paused_s: float = field(default=0.0, init=False)
     """The seconds that requests at the head of the line have waited for room, in all."""
     _window: Window = field(init=False)
-    _line: deque[_Turn] = field(factory=deque[_Turn], init=False)
+    _line: "deque[Passage]" = field(factory=deque["Passage"], init=False)
     _changed: anyio.Event | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -78,46 +65,65 @@ class Gate:
         known = self.knows_time
         return self.clock.time() if known is None else known
 
-    @asynccontextmanager
-    async def permit(self, *, patience_s: float = math.inf, ends: float = math.inf) -> AsyncGenerator["Passage", None]:
-        """Wait in line for leave to send one request; on the way out it is given back, whatever happened.
+    def permit(self, *, patience_s: float = math.inf, ends: float = math.inf) -> "Passage":
+        """Return a block that waits in line for leave to send one request, and gives it back, whatever happened.
 
         Args:
             patience_s: The longest wait, in seconds, that the server may ask for.
             ends: When the caller's time is up, on the monotonic clock.
 
         Raises:
-            RateLimited: the server has asked everyone to wait for longer than that.
+            RateLimited: on the way in: the server has asked everyone to wait for longer than that.
         """
-        passage = Passage(self._window, await self._enter(_Turn(patience_s, ends)), self.clock, self._learn)
-        try:
-            yield passage
-        except NotSentError:
-            passage.sent = False
-            raise
-        finally:
-            passage.leave()
-            self._tell()
+        return Passage(self, patience_s, ends)
 
-    async def _enter(self, turn: _Turn) -> Permit:
-        self._refuse_if_closed(turn)
-        if not self._line and self._window.wait(self.clock.monotonic()) <= 0:
-            return self._window.take(self.clock.monotonic())
-        turn.called = anyio.Event()
-        self._line.append(turn)
+    async def enter(self, passage: "Passage") -> Permit:
+        """Wait in line."""
+        self._refuse_if_closed(passage)
+        window, clock = self._window, self.clock
+        if not self._line and window.wait(clock.monotonic()) <= 0:
+            return window.take(clock.monotonic())
+        called = passage.called = anyio.Event()
+        self._line.append(passage)
         try:
-            while self._line[0] is not turn and not turn.refused:
-                await turn.called.wait()
-            if turn.refused:
+            while self._line[0] is not passage and not passage.refused:
+                await called.wait()
+            if passage.refused:
                 raise self._closed()
-            while (wait := self._window.wait(self.clock.monotonic())) > 0:
+            while (wait := window.wait(clock.monotonic())) > 0:
                 await self._stand(wait)
-                self._refuse_if_closed(turn)
-            return self._window.take(self.clock.monotonic())
+                self._refuse_if_closed(passage)
+            return window.take(clock.monotonic())
         finally:
-            self._line.remove(turn)
+            self._line.remove(passage)
             if self._line:
-                self._line[0].called.set()
+                self._line[0].call()
+
+    def leave(self, passage: "Passage") -> None:
+        """Take back a permit that no answer has settled, and let the head of the line look again."""
+        if passage.permit is not None and not passage.settled:
+            if passage.sent:
+                self._window.lost(passage.permit, self.clock.monotonic())
+            else:
+                self._window.unsent(passage.permit)
+        if self._changed is not None:
+            self._changed.set()
+            self._changed = None
+
+    def sending(self, permit: Permit) -> None:
+        """Hear that a request goes out now: from here on the server may count it."""
+        self._window.sending(permit, self.clock.monotonic())
+
+    def learn(self, permit: Permit, headers: Mapping[str, str], closed_for: float | None) -> None:
+        """Let the window learn from an answer, and those in line whom it closes the gate to for too long."""
+        now = self.clock.monotonic()
+        self._window.answered(permit, now, read_headers(headers), closed_for)
+        if closed_for is not None:
+            closed = self._window.closed_for(now)
+            for passage in self._line:
+                if passage.too_long(closed, now):
+                    passage.refused = True
+                    passage.call()
 
     async def _stand(self, seconds: float) -> None:
         """Wait at the head of the line: for so long, or until an answer changes what is known."""
@@ -130,26 +136,10 @@ class Gate:
             if seconds < math.inf:
                 self.paused_s += self.clock.monotonic() - began
 
-    def _tell(self) -> None:
-        if self._changed is not None:
-            self._changed.set()
-            self._changed = None
-
-    def _learn(self, permit: Permit, headers: Mapping[str, str], closed_for: float | None) -> None:
-        """Let the window learn from an answer, and those in line whom it closes the gate to for too long."""
-        now = self.clock.monotonic()
-        self._window.answered(permit, now, read_headers(headers), closed_for)
-        if closed_for is not None:
-            closed = self._window.closed_for(now)
-            for turn in self._line:
-                if turn.too_long(closed, now):
-                    turn.refused = True
-                    turn.called.set()
-
-    def _refuse_if_closed(self, turn: _Turn) -> None:
+    def _refuse_if_closed(self, passage: "Passage") -> None:
         now = self.clock.monotonic()
         closed = self._window.closed_for(now)
-        if closed > 0 and turn.too_long(closed, now):
+        if closed > 0 and passage.too_long(closed, now):
             raise self._closed()
 
     def _closed(self) -> RateLimited:
@@ -170,19 +160,40 @@ class Gate:
 
 @define(eq=False)
 class Passage:
-    """One request's time inside the gate."""
+    """One request's way through the gate: its place in the line, and its time inside."""
 
-    window: Window
-    permit: Permit
-    clock: Clock
-    learn: Callable[[Permit, Mapping[str, str], float | None], None]
+    gate: Gate
+    patience_s: float  # the longest closure it will stand
+    ends: float  # when its time is up
+    called: anyio.Event | None = None  # to the head of the line, or away from a gate closed too long
+    refused: bool = False
+    permit: Permit | None = None
     sent: bool = False
     settled: bool = False
 
+    async def __aenter__(self) -> Self:
+        self.permit = await self.gate.enter(self)
+        return self
+
+    async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, NotSentError):
+            self.sent = False
+        self.gate.leave(self)
+
+    def too_long(self, seconds: float, now: float) -> bool:
+        """Say whether it would rather fail than wait so long."""
+        return seconds > self.patience_s or now + seconds > self.ends
+
+    def call(self) -> None:
+        """Wake who waits in line with it."""
+        if self.called is not None:
+            self.called.set()
+
     def sending(self) -> None:
-        """Tell that the request goes out now: from here on the server may count it."""
+        """Tell that the request goes out now."""
         self.sent = True
-        self.window.sending(self.permit, self.clock.monotonic())
+        if self.permit is not None:
+            self.gate.sending(self.permit)
 
     def answered(self, headers: Mapping[str, str], closed_for: float | None = None) -> None:
         """Tell what the answer said.
@@ -192,13 +203,5 @@ class Passage:
             closed_for: The seconds to wait that a 429 asked for.
         """
         self.settled = True
-        self.learn(self.permit, headers, closed_for)
-
-    def leave(self) -> None:
-        """Give the permit back, unless an answer has."""
-        if self.settled:
-            return
-        if self.sent:
-            self.window.lost(self.permit, self.clock.monotonic())
-        else:
-            self.window.unsent(self.permit)
+        if self.permit is not None:
+            self.gate.learn(self.permit, headers, closed_for)

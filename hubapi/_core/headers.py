@@ -9,6 +9,7 @@ from attrs import frozen
 
 from hubapi._core.retry import parse_date
 
+_DIGITS = 18
 _NUMBER = re.compile(r"\s*([+-]?\d{1,18}(?:\.\d{1,9})?)\s*(?:[,;]|$)", re.ASCII)
 _EPOCH_S, _EPOCH_MS = 1e9, 1e12
 
@@ -64,5 +65,8 @@ def read_headers(headers: Mapping[str, str]) -> Reading | None:
 
 def _number(headers: Mapping[str, str], name: str) -> float | None:
     """Return the first number of a header such as `180` or `180;w=60`."""
-    found = _NUMBER.match(headers.get(name, ""))
+    text = headers.get(name, "")
+    if text.isdecimal() and text.isascii() and len(text) <= _DIGITS:  # nearly always
+        return int(text)
+    found = _NUMBER.match(text)
     return float(found[1]) if found else None

@@ -10,7 +10,7 @@ import socket
 import ssl
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Protocol
+from typing import Protocol, cast
 from urllib.parse import urlsplit
 
 import anyio
@@ -180,9 +180,10 @@ def _is_readable(descriptor: int) -> bool:
     return bool(news.poll(0))
 
 
-def reason(error: Exception) -> str:
-    """Return what broke, in words: anyio's errors have none of their own, but a cause."""
-    cause: BaseException = error
-    while isinstance(cause, BaseExceptionGroup) or cause.__cause__ is not None:
-        cause = cause.exceptions[0] if isinstance(cause, BaseExceptionGroup) else cause.__cause__ or cause
-    return f"{type(cause).__name__}: {cause}".removesuffix(": ")
+def reason(error: BaseException) -> str:
+    """Return what broke, in words: anyio's errors have none of their own, but a cause, or several."""
+    if isinstance(error, BaseExceptionGroup):
+        return reason(cast("BaseExceptionGroup[BaseException]", error).exceptions[0])
+    if error.__cause__ is not None:
+        return reason(error.__cause__)
+    return f"{type(error).__name__}: {error}".removesuffix(": ")

@@ -6,8 +6,8 @@
 - Each `async with` counts: the last to leave closes.
 """
 
-from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
+from types import TracebackType
 from typing import Literal, TypeAlias
 
 import anyio
@@ -20,6 +20,31 @@ from hubapi.errors import ConfigurationError, NoAnswerError
 State: TypeAlias = Literal["new", "open", "closing", "closed"]
 
 _PATIENCE_S = 5.0  # for calls that were told to end, before the connections are closed under them
+
+
+def closed_meanwhile(name: str) -> NoAnswerError:
+    """Return the error of a call that the closing of its hub has ended."""
+    return NoAnswerError("the hub was closed while this call was under way", operation=name)
+
+
+class _Call:
+    """One call's part in a hub's life: a scope that is cancelled where the hub closes."""
+
+    __slots__ = ("_life", "_scope")
+
+    def __init__(self, life: "Life") -> None:
+        self._life, self._scope = life, anyio.CancelScope()
+
+    def __enter__(self) -> None:
+        self._life.check()
+        self._scope.__enter__()
+        self._life.began(self._scope)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        self._life.ended(self._scope)
+        return self._scope.__exit__(kind, error, trace)
 
 
 @define(eq=False)
@@ -58,28 +83,40 @@ class Life:
         elif self._loop != loop:
             raise ConfigurationError("this hub belongs to another event loop; open one in each")
 
-    @contextmanager
-    def call(self, name: str) -> Generator[None]:
-        """Take part, from the first attempt of a call to its last, unless the hub closes meanwhile.
+    def call(self) -> "_Call":
+        """Return a block that takes part, from the first attempt of a call to its last.
+
+        Where the hub closes meanwhile, the block ends early, and what stands behind it goes on.
+
+        Raises:
+            ConfigurationError: on the way in: the hub is closed, or belongs to another event loop.
+        """
+        return _Call(self)
+
+    async def sleep(self, seconds: float, name: str) -> None:
+        """Wait, as part of a call.
 
         Args:
+            seconds: How long.
             name: The operation's, for the error.
 
         Raises:
             ConfigurationError: the hub is closed, or belongs to another event loop.
-            NoAnswerError: the hub was closed before the call was done.
+            NoAnswerError: the hub was closed meanwhile.
         """
-        self.check()
-        with anyio.CancelScope() as scope:
-            self._calls.add(scope)
-            try:
-                yield
-            finally:
-                self._calls.discard(scope)
-                if self._still is not None and not self._calls:
-                    self._still.set()
-        if scope.cancelled_caught:
-            raise NoAnswerError("the hub was closed while this call was under way", operation=name)
+        with self.call():
+            return await self.clock.sleep(seconds)
+        raise closed_meanwhile(name)
+
+    def began(self, call: anyio.CancelScope) -> None:
+        """Hear of a call that is to be ended where the hub closes."""
+        self._calls.add(call)
+
+    def ended(self, call: anyio.CancelScope) -> None:
+        """Hear that a call is over."""
+        self._calls.discard(call)
+        if self._still is not None and not self._calls:
+            self._still.set()
 
     def enter(self) -> None:
         """Count an `async with`.

@@ -6,6 +6,7 @@
 """
 
 import base64
+from functools import lru_cache
 from typing import Any, cast
 
 import msgspec
@@ -70,6 +71,7 @@ def lifetime(jwt: Secret, server_now: float | None = None) -> float:
     return expires - max(since) if since else _ASSUMED_LIFETIME_S
 
 
+@lru_cache(maxsize=64)  # every call asks
 def windows(lifetime_s: float) -> tuple[float, float]:
     """Return the advisory and the mandatory window, in seconds before the end of a lifetime.
 

@@ -13,7 +13,7 @@ from hubapi._core.clock import Clock
 from hubapi._core.codec import build_request, decode, is_garbled
 from hubapi._core.gate import Gate, Passage
 from hubapi._core.hooks import AttemptEvent, Hooks, PauseEvent, RetryEvent, TokenEvent, log_answer
-from hubapi._core.life import Life
+from hubapi._core.life import Life, closed_meanwhile
 from hubapi._core.lifetimes import Token
 from hubapi._core.login import is_lockout
 from hubapi._core.operation import Auth, Operation
@@ -152,11 +152,12 @@ class Pipeline:
 
     async def deliver(self, call: "_Call") -> Answer:
         """Return the answer that ends a call, a success or not."""
-        with self.line.life.call(call.operation.id):
+        with self.line.life.call():
             try:
                 return await self._in_time(call)
             finally:
                 self.line.budget.earn()
+        raise closed_meanwhile(call.operation.id)
 
     async def _in_time(self, call: "_Call") -> Answer:
         if call.bearer is None and call.operation.auth not in {"none", "optional"}:
@@ -173,10 +174,13 @@ class Pipeline:
 
     async def attempt(self, request: Request, operation: str, number: int, passage: Passage | None = None) -> Answer:
         """Send once, within the width and through the middleware."""
-        if self._slots is None:
-            self._slots = anyio.Semaphore(self.options.concurrency, fast_acquire=True)
+        slots = self._slots = self._slots or anyio.Semaphore(self.options.concurrency)
+        if slots.value:
+            slots.acquire_nowait()  # else it would be a turn of the event loop
+        else:
+            await slots.acquire()
         line = self.line
-        async with self._slots:
+        try:
             line.counters.requests += 1
             if passage is not None:
                 passage.sending()
@@ -191,6 +195,8 @@ class Pipeline:
                     line.hooks.tell(AttemptEvent(operation=operation, attempt=number, status=status, seconds=seconds))
             log_answer(operation, number, seconds, request, answer)
             return answer
+        finally:
+            slots.release()
 
 
 @define(eq=False)

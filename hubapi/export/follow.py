@@ -149,8 +149,7 @@ class Follow(AsyncIterator[AuditLog]):
         line = self._pipeline.line
         wait_s = self._due - line.clock.monotonic()
         if wait_s > 0:
-            with line.life.call(_NAME):
-                await line.clock.sleep(wait_s)
+            await line.life.sleep(wait_s, _NAME)
         due = line.clock.monotonic() + self._every_s
         try:
             self._poll = self._poll or await self._begin()
