@@ -4,7 +4,7 @@ import logging
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import anyio
 from attrs import define, evolve, field, frozen
@@ -115,6 +115,15 @@ class Pipeline:
         Raises:
             HubError: of the kind that fits.
         """
+        result, _ = await self.send_and_keep(operation)
+        return result
+
+    async def send_and_keep(self, operation: Operation[T]) -> tuple[T, Answer]:
+        """Send an operation and return its result, and the answer it was read from.
+
+        Raises:
+            HubError: of the kind that fits.
+        """
         call = _Call(self, operation, self.line.bearers.get(operation.auth), self.line.gate, reads=True)
         try:
             answer = await self.deliver(call)
@@ -122,13 +131,13 @@ class Pipeline:
                 raise self._explained(error_of(answer, operation), operation.auth)
             if call.unreadable is not None:
                 raise call.unreadable
-            for heard in _listening.get():
-                heard[:] = [answer]
-            return cast("T", call.result)
         except HubError as error:
             error.operation = error.operation or operation.id
             error.attempts = error.attempts or call.attempts
             raise
+        for heard in _listening.get():
+            heard[:] = [answer]
+        return call.result, answer
 
     def _explained(self, error: StatusError, auth: Auth) -> StatusError:
         if isinstance(error, Forbidden) and auth in self.line.likely_causes:

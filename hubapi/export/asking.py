@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hubapi._core.operation import Operation
-from hubapi._core.pipeline import Pipeline, listen
+from hubapi._core.pipeline import Pipeline
 from hubapi._core.retry import parse_date
 from hubapi.errors import DecodeError, StatusError
 from hubapi.export.pages import RawPage
@@ -16,9 +16,8 @@ async def read_page(pipeline: Pipeline, operation: Operation[RawPage]) -> tuple[
     Raises:
         HubError: whatever the request fails with.
     """
-    with listen() as answers:
-        page = await pipeline.send(operation)
-    return page, answers[-1].content
+    page, answer = await pipeline.send_and_keep(operation)
+    return page, answer.content
 
 
 async def server_time(pipeline: Pipeline, operation: Operation[Any]) -> float | None:
@@ -37,9 +36,8 @@ async def server_time(pipeline: Pipeline, operation: Operation[Any]) -> float | 
         return known
     headers: Mapping[str, str] = {}
     try:
-        with listen() as answers:
-            await pipeline.send(operation)
-        headers = answers[-1].headers
+        _, answer = await pipeline.send_and_keep(operation)
+        headers = answer.headers
     except StatusError as error:
         headers = error.headers
     except DecodeError:

@@ -3,12 +3,11 @@
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from hashlib import blake2b
 from typing import TypeAlias
 
 import msgspec
-from attrs import define
+from attrs import define, field
 
 from hubapi._core.operation import Operation
 from hubapi._core.tolerant import parse_time
@@ -47,26 +46,30 @@ class _Known(msgspec.Struct):
 _known = msgspec.json.Decoder(_Known).decode
 
 
-@define(eq=False, slots=False)
+@define(eq=False)
 class Page:
-    """Some events in the order of the server, the newest first. They are looked into only where it matters."""
+    """Some events in the order of the server, the newest first. They are looked into only where it matters.
+
+    Attributes:
+        first_ns: When the newest happened, in nanoseconds since 1970; None where it doesn't say.
+        last_ns: When the oldest happened.
+    """
 
     lines: Sequence[Line]
+    first_ns: int | None = field(init=False)
+    last_ns: int | None = field(init=False)
+    _identities: list[str] | None = field(default=None, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.first_ns = time_of(self.lines[0]) if self.lines else None
+        self.last_ns = time_of(self.lines[-1]) if self.lines else None
 
     @property
-    def first_ns(self) -> int | None:
-        """When the newest happened, in nanoseconds since 1970; None where it doesn't say."""
-        return time_of(self.lines[0]) if self.lines else None
-
-    @cached_property
-    def last_ns(self) -> int | None:
-        """When the oldest happened."""
-        return time_of(self.lines[-1]) if self.lines else None
-
-    @cached_property
     def identities(self) -> list[str]:
         """What makes each event one and the same."""
-        return [identity_of(line) for line in self.lines]
+        if self._identities is None:
+            self._identities = [identity_of(line) for line in self.lines]
+        return self._identities
 
 
 def page_operation(account: str, number: int, since_ns: int | None, until_ns: int) -> Operation[RawPage]:

@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import anyio
 import anyio.to_thread
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
 
 from hubapi._core.pipeline import Pipeline
 from hubapi.errors import ConfigurationError, HubError
@@ -54,8 +54,10 @@ class Reader:
     longest: Longest
     batch: int
     threads: Threads
-    progress: Callable[[Progress], None]
+    progress: Callable[[Progress], None] | None
     report: AccountReport = field(init=False)
+    _pages: int = field(default=0, init=False)
+    _repeated: int = field(default=0, init=False)
     _flushed: float = field(default=0.0, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -67,20 +69,25 @@ class Reader:
         try:
             if log.state != "done":
                 log = await self._export()
-            self.report = evolve(self.report, events=log.events, files=self.folder.files_of(log))
+            files = self.folder.files_of(log)
         except HubError as error:
             await self._fail(error)
-        self._tell(done=True)
+        else:
+            self.report = self._reported(events=log.events, files=files)
+        self._tell(self.report.events, done=True)
+
+    def _reported(self, **more: Any) -> AccountReport:
+        return AccountReport(account=self.account, pages=self._pages, repeated=self._repeated, **more)
 
     async def _export(self) -> Log:
         part = self.folder.part(self.account, self.batch)
         read = await self._on_disk(part.open, self.threads.reading)
         try:
             try:
-                await self._pages(part, self._walk_from(read))
+                await self._read_all(part, self._walk_from(read))
             except Misplaced:
                 await self._on_disk(part.start_over, self.threads.reading)
-                await self._pages(part, self._walk_from(None))
+                await self._read_all(part, self._walk_from(None))
             await self._on_disk(part.flush, self.threads.reading)
         except BaseException:
             # Also when cancelled: what was read need not be asked for again.
@@ -101,7 +108,7 @@ class Reader:
             read=read,
         )
 
-    async def _pages(self, part: Part, walk: Walk) -> None:
+    async def _read_all(self, part: Part, walk: Walk) -> None:
         clock = self.pipeline.line.clock
         self._flushed = clock.monotonic()
         while not walk.done:
@@ -111,8 +118,9 @@ class Reader:
             if part.add(fresh, len(content)) or clock.monotonic() > self._flushed + _FLUSH_S:
                 await self._on_disk(part.flush, self.threads.reading)
                 self._flushed = clock.monotonic()
-            self.report = evolve(self.report, events=part.events, pages=self.report.pages + 1, repeated=walk.repeated)
-            self._tell(done=False, reached_ns=time_of(fresh[-1]) if fresh else None)
+            self._pages, self._repeated = self._pages + 1, walk.repeated
+            if self.progress is not None:
+                self._tell(part.events, reached_ns=time_of(fresh[-1]) if fresh else None)
 
     async def _on_disk(self, work: Callable[[], T], limiter: anyio.CapacityLimiter | None) -> T:
         try:
@@ -123,19 +131,20 @@ class Reader:
         raise ConfigurationError(problem)
 
     async def _fail(self, error: HubError) -> None:
-        self.report = evolve(self.report, events=0, files=(), error=error)
+        self.report = self._reported(error=error)
         with suppress(HubError):  # on a full disk the manifest says that it waits, which is true as well
             await anyio.to_thread.run_sync(partial(self.folder.fail, self.account, str(error)))
 
-    def _tell(self, *, done: bool, reached_ns: int | None = None) -> None:
-        report = self.report
+    def _tell(self, events: int, *, reached_ns: int | None = None, done: bool = False) -> None:
+        if self.progress is None:
+            return
         self.progress(
             Progress(
-                account=report.account,
-                events=report.events,
-                pages=report.pages,
+                account=self.account,
+                events=events,
+                pages=self._pages,
                 reached=None if reached_ns is None else to_datetime(reached_ns),
                 done=done,
-                error=report.error,
+                error=self.report.error,
             )
         )

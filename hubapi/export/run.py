@@ -72,8 +72,7 @@ async def export(
         batch = min(_LARGEST_BATCH, max(_SMALLEST_BATCH, _BUFFERS // (concurrency * len(ways))))
         longest, threads = Longest(), Threads(anyio.CapacityLimiter(_READING), anyio.CapacityLimiter(_FINISHING))
         readers = [
-            [Reader(way, folder, name, longest, batch, threads, progress or _silent) for name in mine]
-            for way, mine in ways
+            [Reader(way, folder, name, longest, batch, threads, progress) for name in mine] for way, mine in ways
         ]
         await _work(readers, concurrency)
     finally:
@@ -174,10 +173,6 @@ async def _work(readers: Sequence[Sequence[Reader]], concurrency: int) -> None:
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     error = group.exceptions[0]
     return _first(cast("BaseExceptionGroup[BaseException]", error)) if isinstance(error, BaseExceptionGroup) else error
-
-
-def _silent(_: Progress) -> None:
-    """Report to nobody."""
 
 
 async def _in_thread(work: Callable[[], T]) -> T:

@@ -115,12 +115,13 @@ class Walk:
         self.longest.size = max(self.longest.size, length)
         self.done = ends
         self.number += 1
+        new = page if fresh is page.lines else Page(fresh)
         if fresh:
-            self._remember(Page(fresh))
+            self._remember(new)
         # Where the server gives fewer than asked for, a page's number means another place as soon as it gives more.
         if (self.number > DEEPEST or length < PAGE_SIZE) and self._trusting and self._anchor is None and not ends:
             self._anchor_anew(way_back=(self._until_ns, self.number, self._size))
-        return self._wanted(fresh)
+        return self._wanted(new)
 
     def _new_on(self, page: Page, *, ends: bool) -> Sequence[Line] | None:
         """Return what is new on a page; None where the walk begins to count anew, and asks again."""
@@ -245,13 +246,12 @@ class Walk:
 
     # --- what is kept, and what comes next
 
-    def _wanted(self, lines: Sequence[Line]) -> Sequence[Line]:
+    def _wanted(self, page: Page) -> Sequence[Line]:
         """Leave out what the server gave beyond the window, and what an earlier export delivered."""
-        page = Page(lines)
-        if not lines or not (self.delivered or self._sticks_out(page)):
-            return lines
+        if not page.lines or not (self.delivered or self._sticks_out(page)):
+            return page.lines
         kept: list[Line] = []
-        for line, identity in zip(lines, page.identities, strict=True):
+        for line, identity in zip(page.lines, page.identities, strict=True):
             time_ns = time_of(line)
             if time_ns is not None and not (self.since_ns or time_ns) <= time_ns < self.until_ns:
                 continue
