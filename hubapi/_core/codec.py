@@ -12,7 +12,6 @@ from urllib.parse import quote, quote_plus, unquote
 
 import attrs
 import msgspec
-from attrs import frozen
 from cattrs import Converter
 from cattrs.gen import make_dict_unstructure_fn, override
 
@@ -28,6 +27,7 @@ _TEMPLATE = re.compile(r"\{([^{}]+)\}")
 _SLASH = re.compile(r"/|%2f", re.IGNORECASE)
 _FOREIGN = re.compile(r"[\x00-\x20\x7f\\#\ud800-\udfff]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
+_any_json = msgspec.json.Decoder(msgspec.Raw)
 _JSON = "JSON"  # what a garbled answer was expected to be
 
 
@@ -193,8 +193,7 @@ def is_garbled(error: DecodeError) -> bool:
     return error.expected == _JSON
 
 
-@frozen
-class _Problem:
+class _Problem(msgspec.Struct, frozen=True):
     """Why an answer can't be read: in words, and what was expected where."""
 
     reason: str
@@ -209,11 +208,12 @@ def _read(answer: Answer, result: Any) -> tuple[Any, _Problem | None]:
         return None, None
     if result is bytes:
         return content, _doubt(answer)
-    if not content.strip():
+    if not content or content.isspace():
         return None, None if result is Any else _Problem("it is empty", "a result")
     try:
-        if _is_native(result):
-            return _decoder(result).decode(content), None
+        decoder = _native(result)
+        if decoder is not None:
+            return decoder.decode(content), None
     except msgspec.ValidationError:
         pass  # well-formed, but not quite as described
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -238,7 +238,7 @@ def _doubt(answer: Answer) -> _Problem | None:
         return _Problem("it is an HTML page")
     if "json" in kind and answer.content.strip():
         try:
-            _decoder(msgspec.Raw).decode(answer.content)
+            _any_json.decode(answer.content)
         except msgspec.ValidationError:
             return None  # a number too large for us; JSON all the same
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -268,11 +268,11 @@ def _decode_error(answer: Answer, operation: Operation[Any], problem: _Problem) 
 
 
 @cache
-def _decoder(result: Any) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(result)
+def _native(result: Any) -> msgspec.json.Decoder[Any] | None:
+    """Return what reads a type from JSON, where msgspec can do so by itself."""
+    return msgspec.json.Decoder(result) if _is_native(result) else None
 
 
-@cache
 def _is_native(result: Any) -> bool:
     """Say whether msgspec can read a type by itself: it knows no field whose wire name differs."""
     if attrs.has(result):

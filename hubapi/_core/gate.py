@@ -7,6 +7,7 @@ from typing import Self
 
 import anyio
 from attrs import define, field
+from msgspec import Struct
 
 from hubapi._core.clock import Clock, SystemClock
 from hubapi._core.headers import RateLimit, read_headers
@@ -158,8 +159,7 @@ class Gate:
         return error
 
 
-@define(eq=False)
-class Passage:
+class Passage(Struct, eq=False):
     """One request's way through the gate: its place in the line, and its time inside."""
 
     gate: Gate

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from attrs import frozen
+from msgspec import Struct
 
 from hubapi._core.retry import parse_date
 
@@ -29,8 +30,7 @@ class RateLimit:
     reset_at: datetime | None
 
 
-@frozen(kw_only=True)
-class Reading:
+class Reading(Struct, frozen=True, kw_only=True):
     """What one answer says of the limit. `reset` and `date` are epoch seconds; None where it doesn't say."""
 
     limit: int

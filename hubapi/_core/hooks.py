@@ -9,6 +9,7 @@ from typing import TypeAlias
 from urllib.parse import parse_qsl, urlsplit
 
 from attrs import define, evolve, field, frozen
+from msgspec.structs import replace
 
 from hubapi._core.transport import Answer, Request
 from hubapi.errors import ConfigurationError
@@ -37,7 +38,16 @@ _SHOWN_ARGUMENTS = {
 
 
 @frozen(kw_only=True)
-class AttemptEvent:
+class _Event:
+    """What all events tell."""
+
+    operation: str
+    attempt: int
+    status: int | None
+    seconds: float
+
+
+class AttemptEvent(_Event):
     """A request was answered, or came to nothing.
 
     Attributes:
@@ -47,14 +57,10 @@ class AttemptEvent:
         seconds: How long it took.
     """
 
-    operation: str
-    attempt: int
-    status: int | None
-    seconds: float
+    __slots__ = ()
 
 
-@frozen(kw_only=True)
-class RetryEvent:
+class RetryEvent(_Event):
     """An attempt failed, and another will follow.
 
     Attributes:
@@ -64,14 +70,10 @@ class RetryEvent:
         seconds: The wait before the next.
     """
 
-    operation: str
-    attempt: int
-    status: int | None
-    seconds: float
+    __slots__ = ()
 
 
-@frozen(kw_only=True)
-class PauseEvent:
+class PauseEvent(_Event):
     """The server asked to wait (429).
 
     Attributes:
@@ -81,14 +83,10 @@ class PauseEvent:
         seconds: The wait that the server asked for.
     """
 
-    operation: str
-    attempt: int
-    status: int | None
-    seconds: float
+    __slots__ = ()
 
 
-@frozen(kw_only=True)
-class TokenEvent:
+class TokenEvent(_Event):
     """A login, or a step of one, was answered, or came to nothing.
 
     Attributes:
@@ -98,10 +96,7 @@ class TokenEvent:
         seconds: How long it took, waits and all.
     """
 
-    operation: str
-    attempt: int
-    status: int | None
-    seconds: float
+    __slots__ = ()
 
 
 Event: TypeAlias = AttemptEvent | RetryEvent | PauseEvent | TokenEvent
@@ -193,7 +188,7 @@ class Hooks:
 
         async def call_next(seen: AttemptRequest) -> AttemptAnswer:
             # Only the headers: nothing sends a bearer elsewhere.
-            answer = await transport(evolve(request, headers=dict(seen.headers)))
+            answer = await transport(replace(request, headers=dict(seen.headers)))
             answers.append(answer)
             return AttemptAnswer(status=answer.status, headers=dict(answer.headers))
 

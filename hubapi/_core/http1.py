@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 import anyio
 import anyio.abc
 from anyio.streams.tls import TLSStream
-from attrs import define, field, frozen
+from attrs import define, field
+from msgspec import Struct
 
 from hubapi._core.answer_reader import AnswerReader, RawAnswer
 from hubapi.errors import NoAnswerError, NotSentError
@@ -59,11 +60,10 @@ class Connection(Protocol):
         ...
 
 
-@frozen(kw_only=True)
-class Server:
+class Server(Struct, frozen=True, kw_only=True):
     """Where to connect to, and how many seconds to wait.
 
-    Args:
+    Attributes:
         url: Its scheme, host and port, such as `https://hub.docker.com`.
         tls: How to verify it; None for plain HTTP.
         connect_s: Seconds to connect in.
@@ -74,13 +74,12 @@ class Server:
     tls: ssl.SSLContext | None = None
     connect_s: float
     read_s: float
-    host: str = field(init=False)
-    port: int = field(init=False)
 
-    def __attrs_post_init__(self) -> None:
+    @property
+    def address(self) -> tuple[str, int]:
+        """Its host and port."""
         parts = urlsplit(self.url)
-        object.__setattr__(self, "host", parts.hostname or "")
-        object.__setattr__(self, "port", parts.port or (443 if parts.scheme == "https" else 80))
+        return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
 
 
 @define(eq=False)
@@ -134,11 +133,11 @@ class Http1:
 
     async def _connect(self) -> anyio.abc.ByteStream:
         """Connect, and shake hands where TLS is due."""
-        server = self.server
+        host, port = self.server.address
         try:
-            tcp = await anyio.connect_tcp(server.host, server.port)
+            tcp = await anyio.connect_tcp(host, port)
             self._socket = tcp.extra(anyio.abc.SocketAttribute.raw_socket)  # noqa: S610 - anyio's, not Django's
-            return tcp if server.tls is None else await _shake_hands(tcp, server.tls, server.host)
+            return tcp if self.server.tls is None else await _shake_hands(tcp, self.server.tls, host)
         except (*_BROKEN, anyio.EndOfStream) as error:
             problem = NotSentError(CLOSED if self._closed else reason(error))
         raise problem

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any, cast
 
 import msgspec
-from attrs import frozen
+from msgspec import Struct
 
 from hubapi._core.secret import Secret
 
@@ -18,8 +18,7 @@ _ASSUMED_LIFETIME_S = 300.0  # of a token that doesn't say (D24)
 _ADVISORY_S, _MANDATORY_S = 60.0, 10.0
 
 
-@frozen(kw_only=True)
-class Token:
+class Token(Struct, frozen=True, kw_only=True):
     """A bearer and its time. `expires` is monotonic; infinity never expires."""
 
     secret: Secret
@@ -27,8 +26,7 @@ class Token:
     expires: float
 
 
-@frozen(kw_only=True)
-class Grant:
+class Grant(Struct, frozen=True, kw_only=True):
     """What a login gave: a bearer, and the server's clock (its `Date`) where it told."""
 
     secret: Secret

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Generic, Literal, Protocol, TypeAlias, TypeVar
 
-from attrs import field, frozen
-from msgspec import UnsetType
+from msgspec import Struct, UnsetType
 
 T = TypeVar("T")
 
@@ -15,8 +14,7 @@ Auth: TypeAlias = Literal["none", "optional", "bearer", "scim"]
 Argument: TypeAlias = str | int | float | bool | datetime | Sequence[str] | None | UnsetType
 
 
-@frozen(kw_only=True)
-class Operation(Generic[T]):
+class Operation(Struct, Generic[T], frozen=True, kw_only=True):
     """One call of one route.
 
     `path` is the template; `path_values` fill it, each percent-encoded on its own. A query or header argument that is
@@ -27,15 +25,18 @@ class Operation(Generic[T]):
     id: str
     method: str
     path: str
-    path_values: Mapping[str, str | int] = field(factory=dict[str, str | int])
-    query: Mapping[str, Argument] = field(factory=dict[str, Argument])
-    headers: Mapping[str, Argument] = field(factory=dict[str, Argument])
-    body: object = field(default=None, repr=False)
+    path_values: Mapping[str, str | int] = {}
+    query: Mapping[str, Argument] = {}
+    headers: Mapping[str, Argument] = {}
+    body: object = None
     media_type: str = "application/json"
     result: type[T]
     auth: Auth = "bearer"
     repeatable: bool = False
     link: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Operation({self.id}: {self.method} {self.path})"
 
     @property
     def idempotent(self) -> bool:

@@ -5,7 +5,8 @@ from typing import Generic, TypeAlias, TypeVar
 from urllib.parse import parse_qsl
 from zlib import crc32
 
-from attrs import evolve, frozen
+from attrs import frozen
+from msgspec.structs import replace
 
 from hubapi._core.links import path_and_query
 from hubapi._core.operation import Client, Operation
@@ -49,7 +50,7 @@ class _Following:
     link: str
 
     async def send(self, operation: Operation[R], /) -> R:
-        return await self.inner.send(evolve(operation, link=self.link))
+        return await self.inner.send(replace(operation, link=self.link))
 
 
 def by_link(

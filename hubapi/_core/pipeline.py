@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import anyio
 from attrs import define, evolve, field, frozen
+from msgspec import Struct
 
 from hubapi._core.clock import Clock
 from hubapi._core.codec import build_request, decode, is_garbled
@@ -55,8 +56,7 @@ class Options:
     concurrency: int = 32
 
 
-@define
-class Counters:
+class Counters(Struct):
     """What a hub has done so far."""
 
     requests: int = 0
@@ -208,8 +208,7 @@ class Pipeline:
             slots.release()
 
 
-@define(eq=False)
-class _Call:
+class _Call(Struct, eq=False):
     """One call, from its first attempt to its last.
 
     Where it `reads`, the answer is decoded as soon as it is there: half an answer is worth another attempt.
@@ -222,10 +221,13 @@ class _Call:
     reads: bool = False
     ends: float = float("inf")
     attempts: int = 0
-    result: Any = field(default=None, repr=False)
+    result: Any = None
     unreadable: DecodeError | None = None
     _refreshed: bool = False
     _maybe_done: bool = False  # an earlier attempt may have been processed
+
+    def __repr__(self) -> str:
+        return f"_Call({self.operation.id})"
 
     async def run(self) -> Answer:
         """Return the answer that ends the call, a success or not."""

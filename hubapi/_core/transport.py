@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 import anyio
 import anyio.to_thread
 import httpx
-from attrs import define, field, frozen
+from attrs import define, field
+from msgspec import Struct
 
 from hubapi._core.answer_reader import RawAnswer
 from hubapi._core.connections import Connections
@@ -46,24 +47,28 @@ _PLAIN = re.compile(r"(https?://[a-z0-9.-]+(?::[0-9]+)?)(/[A-Za-z0-9._~+&=/?:,@%
 _NOT_PLAIN = re.compile(r"/\.|%(?![0-9A-Fa-f]{2})")  # nor with these in it
 
 
-@frozen(kw_only=True)
-class Request:
+class Request(Struct, frozen=True, kw_only=True):
     """What goes out. The bearer stays wrapped until the moment it is written."""
 
     method: str
     url: str
-    headers: Mapping[str, str] = field(factory=dict[str, str], repr=False)
+    headers: Mapping[str, str] = {}
     bearer: Secret | None = None
-    content: bytes = field(default=b"", repr=False)
+    content: bytes = b""
+
+    def __repr__(self) -> str:
+        return f"Request({self.method} {self.url})"
 
 
-@frozen(kw_only=True)
-class Answer:
+class Answer(Struct, frozen=True, kw_only=True):
     """What came back: the whole of it, read and closed. Header names are in lower case."""
 
     status: int
-    headers: Mapping[str, str] = field(repr=False)
-    content: bytes = field(repr=False)
+    headers: Mapping[str, str]
+    content: bytes
+
+    def __repr__(self) -> str:
+        return f"Answer({self.status})"
 
 
 class Transport(Protocol):

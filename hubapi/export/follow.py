@@ -18,7 +18,8 @@ from typing import Final
 
 import anyio
 import msgspec
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
+from msgspec.structs import replace
 
 from hubapi._core.codec import decode
 from hubapi._core.moments import moment
@@ -178,7 +179,7 @@ class Follow(AsyncIterator[AuditLog]):
         """Read to the end of a poll; return False where that is too much to hold: the next one takes in less."""
         while not poll.walk.done:
             operation = page_operation(self.account, poll.walk.number, *poll.walk.asks)
-            page, content = await read_page(self._pipeline, evolve(operation, id=_NAME))
+            page, content = await read_page(self._pipeline, replace(operation, id=_NAME))
             try:
                 poll.fresh += poll.walk.take(lines_of(page, content))
             except HubError:
@@ -198,7 +199,7 @@ class Follow(AsyncIterator[AuditLog]):
 
     async def _now_ns(self) -> int:
         """Return the server's time; ours only where its answers don't tell."""
-        told = await server_time(self._pipeline, evolve(actions_operation(self.account), id=_NAME))
+        told = await server_time(self._pipeline, replace(actions_operation(self.account), id=_NAME))
         return int((self._pipeline.line.clock.time() if told is None else told) * SECOND_NS)
 
 

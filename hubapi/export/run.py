@@ -12,7 +12,7 @@ from typing import TypeVar, cast
 
 import anyio
 import anyio.to_thread
-from attrs import evolve
+from msgspec.structs import replace
 
 from hubapi._core.bearers import another_login
 from hubapi._core.codec import format_time
@@ -63,7 +63,7 @@ async def export(
         raise ConfigurationError(f"concurrency is {concurrency}; give 1 or more")
     ways = _ways(pipeline, names, credentials or {})
     line = pipeline.line
-    before, began = evolve(line.counters), line.clock.monotonic()
+    before, began = replace(line.counters), line.clock.monotonic()
     paused_s = _paused_s(ways)
     folder = Folder(to)
     found = await _in_thread(folder.open)

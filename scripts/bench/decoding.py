@@ -37,11 +37,12 @@ def _repeated(work: Callable[[], object], times: int) -> Subject:
     return cost
 
 
-def _typed() -> None:
-    decode(_answer(_PAGE), _TYPED)
-
-
 _PAGE = events.page(events.PAGE, 1)
+_ANSWER = _answer(_PAGE)
+
+
+def _typed() -> None:
+    decode(_ANSWER, _TYPED)
 
 
 def typed_page(plan: Plan) -> list[Result]:
