@@ -19,7 +19,7 @@ _KEPT = 64
 _KEPT_S = 30.0
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Connections:
     """Exchanges requests for answers with one server.
 
@@ -36,9 +36,9 @@ class Connections:
 
     new: Callable[[], Connection]
     now: Callable[[], float] = time.monotonic
-    _idle: deque[tuple[Connection, float]] = field(factory=deque[tuple[Connection, float]], init=False, repr=False)
-    _busy: set[Connection] = field(factory=set[Connection], init=False, repr=False)
-    _closed: bool = field(default=False, init=False, repr=False)
+    _idle: deque[tuple[Connection, float]] = field(factory=deque[tuple[Connection, float]], init=False)
+    _busy: set[Connection] = field(factory=set[Connection], init=False)
+    _closed: bool = field(default=False, init=False)
 
     async def exchange(self, method: str, target: str, headers: Mapping[str, str], content: bytes) -> RawAnswer:
         """Send a request and return its whole answer; see `Connection.exchange`."""

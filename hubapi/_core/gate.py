@@ -78,12 +78,19 @@ class Gate:
         """
         return Passage(self, patience_s, ends)
 
+    def enter_at_once(self, passage: "Passage") -> Permit | None:
+        """Return leave to send; None where that takes waiting in line.
+
+        Raises:
+            RateLimited: the gate is closed for longer than it will stand.
+        """
+        now = self.clock.monotonic()
+        self._refuse_if_closed(passage, now)
+        return None if self._line or self._window.wait(now) > 0 else self._window.take(now)
+
     async def enter(self, passage: "Passage") -> Permit:
-        """Wait in line."""
-        self._refuse_if_closed(passage)
+        """Wait in line for leave to send."""
         window, clock = self._window, self.clock
-        if not self._line and window.wait(clock.monotonic()) <= 0:
-            return window.take(clock.monotonic())
         called = passage.called = anyio.Event()
         self._line.append(passage)
         try:
@@ -93,7 +100,7 @@ class Gate:
                 raise self._closed()
             while (wait := window.wait(clock.monotonic())) > 0:
                 await self._stand(wait)
-                self._refuse_if_closed(passage)
+                self._refuse_if_closed(passage, clock.monotonic())
             return window.take(clock.monotonic())
         finally:
             self._line.remove(passage)
@@ -137,8 +144,7 @@ class Gate:
             if seconds < math.inf:
                 self.paused_s += self.clock.monotonic() - began
 
-    def _refuse_if_closed(self, passage: "Passage") -> None:
-        now = self.clock.monotonic()
+    def _refuse_if_closed(self, passage: "Passage", now: float) -> None:
         closed = self._window.closed_for(now)
         if closed > 0 and passage.too_long(closed, now):
             raise self._closed()
@@ -172,7 +178,7 @@ class Passage(Struct, eq=False):
     settled: bool = False
 
     async def __aenter__(self) -> Self:
-        self.permit = await self.gate.enter(self)
+        self.permit = self.gate.enter_at_once(self) or await self.gate.enter(self)
         return self
 
     async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:

@@ -150,7 +150,7 @@ Middleware: TypeAlias = Callable[[AttemptRequest, CallNext], Awaitable[AttemptAn
 """Called for every attempt. It may change the headers, measure, or raise; what it raises reaches the caller."""
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Hooks:
     """The hooks of a hub and its clones.
 

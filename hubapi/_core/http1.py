@@ -82,7 +82,7 @@ class Server(Struct, frozen=True, kw_only=True):
         return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Http1:
     """A connection straight to a server.
 

@@ -47,7 +47,7 @@ class _Call:
         return self._scope.__exit__(kind, error, trace)
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Life:
     """The life that a hub and its clones share.
 
@@ -55,13 +55,13 @@ class Life:
         clock: Where time comes from.
     """
 
-    clock: Clock = field(repr=False)
+    clock: Clock
     state: State = field(default="new", init=False)
-    _loop: object = field(default=None, init=False, repr=False)
+    _loop: object = field(default=None, init=False)
     _entered: int = field(default=0, init=False)
-    _calls: set[anyio.CancelScope] = field(factory=set[anyio.CancelScope], init=False, repr=False)
-    _still: anyio.Event | None = field(default=None, init=False, repr=False)
-    _closed: anyio.Event | None = field(default=None, init=False, repr=False)
+    _calls: set[anyio.CancelScope] = field(factory=set[anyio.CancelScope], init=False)
+    _still: anyio.Event | None = field(default=None, init=False)
+    _closed: anyio.Event | None = field(default=None, init=False)
 
     def check(self) -> None:
         """Open, if new; refuse a call on a closed hub, or from another event loop than the first.

@@ -65,7 +65,7 @@ class Counters(Struct):
     logins: int = 0
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Line:
     """What every call of a hub and of its clones shares."""
 
@@ -73,7 +73,7 @@ class Line:
     user_agent: str
     transport: Transport
     gate: Gate
-    bearers: Mapping[Auth, Bearer] = field(repr=False)
+    bearers: Mapping[Auth, Bearer]
     clock: Clock
     token_store: TokenStore | None = None
     likely_causes: Mapping[Auth, str] = field(factory=dict[Auth, str])
@@ -97,7 +97,7 @@ def listen() -> Generator[list[Answer]]:
         _listening.reset(token)
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Pipeline:
     """Sends operations: `hubapi._core.operation.Client`, as the endpoint functions know it."""
 

@@ -52,7 +52,7 @@ def backoff(attempt: int, policy: RetryPolicy, uniform: Callable[[float, float],
     return uniform(0.0, min(policy.cap_s, policy.first_s * 2 ** min(attempt - 1, 30)))
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class RetryBudget:
     """How many retries all calls of a hub may still make: a bucket of tokens.
 

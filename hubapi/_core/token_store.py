@@ -8,6 +8,7 @@ from typing import Protocol
 
 import anyio.to_thread
 from attrs import define, field, frozen
+from msgspec import Struct
 
 from hubapi._core.secret import Secret
 from hubapi.credentials import OrgAccessToken, Password, PersonalAccessToken
@@ -90,8 +91,7 @@ class MemoryTokenStore:
         self._kept.pop(key, None)
 
 
-@frozen
-class Identity:
+class Identity(Struct, frozen=True):
     """Whose bearer it is: a server, a name there, and the secret that proves it.
 
     The secret is part of it, so that nobody gets another's bearer by naming them with a wrong password.
@@ -100,7 +100,7 @@ class Identity:
     base_url: str
     kind: str
     name: str
-    secret: Secret = field(repr=False)
+    secret: Secret
 
     @classmethod
     def of(cls, base_url: str, credentials: Renewable) -> "Identity":

@@ -56,7 +56,7 @@ class Bearer(Protocol):
         ...
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class FixedToken:
     """A bearer that was handed over and can't be renewed."""
 
@@ -115,7 +115,7 @@ _shared: anyio.lowlevel.RunVar["WeakKeyDictionary[TokenStore, WeakValueDictionar
 )
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class TokenSource:
     """The bearer of one identity at one server.
 
@@ -126,13 +126,13 @@ class TokenSource:
         identity: Whose they are there.
     """
 
-    login: Login = field(repr=False)
+    login: Login
     clock: Clock
-    store: TokenStore | None = field(default=None, repr=False)
-    identity: Identity | None = field(default=None, repr=False)
-    _mine: _Held = field(factory=_Held, init=False, repr=False)
-    _joined: bool = field(default=False, init=False, repr=False)
-    _key: str = field(default="", init=False, repr=False)
+    store: TokenStore | None = field(default=None)
+    identity: Identity | None = field(default=None)
+    _mine: _Held = field(factory=_Held, init=False)
+    _joined: bool = field(default=False, init=False)
+    _key: str = field(default="", init=False)
 
     async def token(self) -> Token:
         """Return a token that is good for now, logging in if there is none.

@@ -83,7 +83,7 @@ class Transport(Protocol):
         ...
 
 
-@define(kw_only=True)
+@define(eq=False, repr=False, kw_only=True)
 class HttpxTransport:
     """Sends through connections of its own, verified as httpx does, or through an httpx transport of the caller's.
 
