@@ -20,7 +20,7 @@ import math
 from collections import deque
 from typing import Literal
 
-from attrs import define, field
+from msgspec import Struct, field
 
 from hubapi._core.headers import RateLimit, Reading
 from hubapi._core.others import Others
@@ -46,8 +46,7 @@ _AGAIN_S, _AGAIN_CAP_S = 0.5, 30.0
 """The least wait after a 429, doubled by each probe that is refused: where the time it names is past already."""
 
 
-@define(eq=False)
-class Permit:
+class Permit(Struct, eq=False):
     """Leave to send one request. A probe goes alone, to see whether there is room again."""
 
     sent: float
@@ -58,8 +57,7 @@ class Permit:
     probe: bool = False
 
 
-@define(eq=False)
-class _Bound:
+class _Bound(Struct, eq=False):
     """What one answer says remained, and what has become free for certain since."""
 
     read: float
@@ -69,8 +67,7 @@ class _Bound:
     freed: int = 0
 
 
-@define
-class Window:
+class Window(Struct, eq=False):
     """The model. Times are monotonic seconds unless a name says otherwise.
 
     Args:
@@ -78,22 +75,24 @@ class Window:
     """
 
     window_s: float = 60.0
-    state: RateLimit | None = None
-    clock: ServerClock = field(factory=ServerClock)
-    _others: Others = field(factory=Others)
+    clock: ServerClock = field(default_factory=ServerClock)
+    _latest: Reading | None = None  # by its date
+    _dated: tuple[float, float] = (-math.inf, -math.inf)  # its date, and when it was read
+    _others: Others = field(default_factory=Others)
     _taken: int = 0  # requests sent so far
     _under_way: int = 0
     _probes: int = 0
     _done: int = 0  # of those taken, the ones answered, or lost so long ago that they were counted or never will be
     _lost: int = 0
     _settled: int = 0  # of those lost, the ones lost so long ago
-    _settling: deque[float] = field(factory=deque[float])  # when the others will be
-    _bounds: list[_Bound] = field(factory=list[_Bound])  # the answers of which none is known to be older than another
+    _settling: deque[float] = field(default_factory=deque[float])  # when the others will be
+    _bounds: list[_Bound] = field(
+        default_factory=list[_Bound]
+    )  # the answers of which none is known to be older than another
     _best: int = 0  # remaining by the best of them, but for what was taken since
     _lowest: int = 0  # remaining by the lowest of them, but for what is under way or lost
     _settled_before: int = 0  # any of them
-    _answered: deque[tuple[float, float]] = field(factory=deque[tuple[float, float]])  # when answered, when sent
-    _dated: tuple[float, float] = (-math.inf, -math.inf)  # of `state`: its date, and when it was read
+    _answered: deque[tuple[float, float]] = field(default_factory=deque[tuple[float, float]])  # when, and when sent
     _kind: Literal["unknown", "fixed", "rolling"] = "unknown"
     _reset: float | None = None  # by the server's clock, as first told
     _reset_read: float = -math.inf  # when it was first told
@@ -102,6 +101,14 @@ class Window:
     _closed_until: float = -math.inf
     _reopening: bool = False
     _refused: int = 0  # probes in a row
+
+    @property
+    def state(self) -> RateLimit | None:
+        """What the server last said it allows."""
+        told = self._latest
+        if told is None:
+            return None
+        return RateLimit(limit=told.limit, remaining=told.remaining, reset_at=moment(told.reset))
 
     def closed_for(self, now: float) -> float:
         """Return the seconds for which the server has asked everyone to wait; 0 where it hasn't."""
@@ -113,11 +120,11 @@ class Window:
             return self._closed_until - now
         if self._reopening:
             return math.inf if self._probes else 0.0
-        if self.state is None or not self._bounds:
+        if self._latest is None or not self._bounds:
             return 0.0 if self._unmetered or self._under_way < COLD else math.inf
         room = self.available(now)
         if room > self._held:
-            width = self._others.width(room, self.state.limit, now - self._bounds[-1].read)
+            width = self._others.width(room, self._latest.limit, now - self._bounds[-1].read)
             return 0.0 if self._under_way < width else math.inf
         if not self._under_way and room + self._lost - self._settled_before > self._held:
             return 0.0  # what was lost may never have been counted
@@ -201,8 +208,8 @@ class Window:
         self._closed_until = max(self._closed_until, now + max(seconds, least))
         self._reopening = True
         self._refused += permit.probe
-        if self.state is not None:
-            self._others.refused(self.state.limit)
+        if self._latest is not None:
+            self._others.refused(self._latest.limit)
 
     def _free(self, now: float) -> None:
         """Count as free the places of what was answered a window ago."""
@@ -236,7 +243,7 @@ class Window:
         dated, read = self._dated
         if reading.date is None or reading.date >= dated or permit.sent >= read:
             self._dated = (dated if reading.date is None else reading.date, now)
-            self.state = RateLimit(limit=reading.limit, remaining=reading.remaining, reset_at=moment(reading.reset))
+            self._latest = reading
 
     def _learn_reset(self, permit: Permit, now: float, reading: Reading, reset: float) -> None:
         moved = math.inf if self._reset is None else reset - self._reset

@@ -1,6 +1,6 @@
 """How careful to be with a budget that others use too."""
 
-from attrs import define
+from msgspec import Struct
 
 STALE_S = 5.0
 """After a pause as long as this, what the last answer said may no longer hold."""
@@ -15,8 +15,7 @@ _CAREFUL = 8
 """Within the reserve, no more requests are under way than one for so many places."""
 
 
-@define
-class Others:
+class Others(Struct):
     """What is known of other clients of the same account, as the caution it calls for.
 
     Nothing tells when others send. But an answer that says less remains than our own requests can have left shows that

@@ -3,7 +3,7 @@
 import math
 from datetime import UTC, datetime
 
-from attrs import define
+from msgspec import Struct
 
 FORGET_S = 180.0
 """How long what an answer told is held at least; no longer than twice that."""
@@ -11,8 +11,7 @@ FORGET_S = 180.0
 _RESOLUTION_S = 1.0  # of `Date`
 
 
-@define
-class ServerClock:
+class ServerClock(Struct):
     """Bounds the difference from below, so that what is due by the server's clock is never thought due too early.
 
     - The server wrote its date before we read it: its clock is at least `date - read` ahead. As dates are whole
