@@ -28,6 +28,7 @@ _SLASH = re.compile(r"/|%2f", re.IGNORECASE)
 _FOREIGN = re.compile(r"[\x00-\x20\x7f\\#\ud800-\udfff]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _any_json = msgspec.json.Decoder(msgspec.Raw)
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _JSON = "JSON"  # what a garbled answer was expected to be
 
 
@@ -60,13 +61,7 @@ def target(operation: Operation[Any]) -> str:
     if operation.link is not None:
         return _below(operation.link, "link")
     path = _path(operation.path, *[(name, str(value)) for name, value in operation.path_values.items()])
-    query = "&".join(
-        [
-            f"{_in_query(name, 'a name')}={_in_query(text, name)}"
-            for name, value in operation.query.items()
-            for text in _texts(value)
-        ]
-    )
+    query = "&".join([text for name, value in operation.query.items() if (text := _in_query(name, value))])
     return f"{path}{'&' if '?' in path else '?'}{query}" if query else path
 
 
@@ -84,10 +79,17 @@ def _path(template: str, *values: tuple[str, str]) -> str:
     return _below(_TEMPLATE.sub(fill, template), "path")
 
 
-@lru_cache(maxsize=4096)  # most are names, or stay the same from page to page
-def _in_query(text: str, name: str) -> str:
-    """Return a value as it stands in a query."""
-    return quote_plus(_whole(text, name))
+def _in_query(name: str, value: Argument) -> str:
+    """Return an argument as it stands in a query: nothing, once, or several times."""
+    if isinstance(value, str | int | float | datetime):
+        return _once(name, value)
+    return "&".join([_once(name, text) for text in _texts(value)])
+
+
+@lru_cache(maxsize=4096, typed=True)  # most stay the same from page to page
+def _once(name: str, value: str | float | datetime) -> str:
+    (text,) = _texts(value)
+    return f"{quote_plus(_whole(name, 'a name'))}={quote_plus(_whole(text, name))}"
 
 
 def _whole(text: str, name: str) -> str:
@@ -181,7 +183,14 @@ def decode(answer: Answer, operation: Operation[T]) -> T:
     Raises:
         DecodeError: it can't be read; the path says where. `is_garbled` tells whether another attempt may help.
     """
-    value, problem = _read(answer, operation.result)
+    result: Any = operation.result
+    decoder = _native(result)
+    if decoder is not None:
+        try:
+            return cast("T", decoder.decode(answer.content))
+        except _UNREADABLE:
+            pass
+    value, problem = _read(answer, result)
     if problem is not None:
         # Raised here, where no local variable holds what the server sent: it may be a token.
         raise _decode_error(answer, operation, problem)
@@ -202,7 +211,7 @@ class _Problem(msgspec.Struct, frozen=True):
 
 
 def _read(answer: Answer, result: Any) -> tuple[Any, _Problem | None]:
-    """Return the value an answer holds; or None, and why it can't be read."""
+    """Return the value of an answer that is not quite as described; or None, and why it can't be read."""
     content = answer.content
     if result is type(None):
         return None, None
@@ -211,18 +220,10 @@ def _read(answer: Answer, result: Any) -> tuple[Any, _Problem | None]:
     if not content or content.isspace():
         return None, None if result is Any else _Problem("it is empty", "a result")
     try:
-        decoder = _native(result)
-        if decoder is not None:
-            return decoder.decode(content), None
-    except msgspec.ValidationError:
-        pass  # well-formed, but not quite as described
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return None, _not_json(answer, error)
-    try:
         raw: object = msgspec.json.decode(content)
     except msgspec.ValidationError:
         return None, _Problem("it has a number that is out of range", "a number")
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except _UNREADABLE as error:
         return None, _not_json(answer, error)
     value, problem = structure(raw, result)
     if problem:
@@ -241,7 +242,7 @@ def _doubt(answer: Answer) -> _Problem | None:
             _any_json.decode(answer.content)
         except msgspec.ValidationError:
             return None  # a number too large for us; JSON all the same
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except _UNREADABLE as error:
             return _not_json(answer, error)
     return None
 
@@ -270,7 +271,7 @@ def _decode_error(answer: Answer, operation: Operation[Any], problem: _Problem) 
 @cache
 def _native(result: Any) -> msgspec.json.Decoder[Any] | None:
     """Return what reads a type from JSON, where msgspec can do so by itself."""
-    return msgspec.json.Decoder(result) if _is_native(result) else None
+    return None if result in {type(None), bytes} or not _is_native(result) else msgspec.json.Decoder(result)
 
 
 def _is_native(result: Any) -> bool:

@@ -145,6 +145,7 @@ class AttemptAnswer:
     headers: Mapping[str, str]
 
 
+_Send: TypeAlias = Callable[[Request], Awaitable[Answer]]
 CallNext: TypeAlias = Callable[[AttemptRequest], Awaitable[AttemptAnswer]]
 Middleware: TypeAlias = Callable[[AttemptRequest, CallNext], Awaitable[AttemptAnswer]]
 """Called for every attempt. It may change the headers, measure, or raise; what it raises reaches the caller."""
@@ -174,16 +175,19 @@ class Hooks:
                 self._complained = True
                 _log.exception("on_event failed; this is said once, and calls go on")
 
-    async def send(
-        self, request: Request, operation: str, attempt: int, transport: Callable[[Request], Awaitable[Answer]]
-    ) -> Answer:
-        """Send a request through the middleware.
+    def send(self, request: Request, operation: str, attempt: int, transport: _Send) -> Awaitable[Answer]:
+        """Send a request, through the middleware if there is some.
 
         Raises:
             ConfigurationError: the middleware returned without having sent it.
         """
         if self.middleware is None:
-            return await transport(request)
+            return transport(request)
+        return self._through(self.middleware, request, operation, attempt, transport)
+
+    async def _through(
+        self, middleware: Middleware, request: Request, operation: str, attempt: int, transport: _Send
+    ) -> Answer:
         answers: list[Answer] = []
 
         async def call_next(seen: AttemptRequest) -> AttemptAnswer:
@@ -199,7 +203,7 @@ class Hooks:
             url=request.url,
             headers=dict(request.headers),
         )
-        await self.middleware(shown, call_next)
+        await middleware(shown, call_next)
         if not answers:
             raise ConfigurationError("the middleware returned without awaiting call_next(request)")
         return answers[-1]

@@ -58,13 +58,14 @@ class Permit(Struct, eq=False):
 
 
 class _Bound(Struct, eq=False):
-    """What one answer says remained, and what has become free for certain since."""
+    """What one answer says for certain."""
 
     read: float
-    remaining: int
-    done_before: int
+    left: int  # what remained, and what has become free since
+    up_to: (
+        int  # the number of the last request of ours for which there is room, if each after that answer takes a place
+    )
     settled_before: int
-    freed: int = 0
 
 
 class Window(Struct, eq=False):
@@ -86,9 +87,7 @@ class Window(Struct, eq=False):
     _lost: int = 0
     _settled: int = 0  # of those lost, the ones lost so long ago
     _settling: deque[float] = field(default_factory=deque[float])  # when the others will be
-    _bounds: list[_Bound] = field(
-        default_factory=list[_Bound]
-    )  # the answers of which none is known to be older than another
+    _bounds: deque[_Bound] = field(default_factory=deque[_Bound])  # by the answers none of which is surely the older
     _best: int = 0  # remaining by the best of them, but for what was taken since
     _lowest: int = 0  # remaining by the lowest of them, but for what is under way or lost
     _settled_before: int = 0  # any of them
@@ -219,26 +218,30 @@ class Window(Struct, eq=False):
                 continue
             for bound in self._bounds:
                 # Only what that answer still counted, for certain, has become free since.
-                bound.freed += sent + self.window_s > bound.read
+                if sent + self.window_s > bound.read:
+                    bound.left += 1
+                    bound.up_to += 1
         self._weigh()
 
     def _weigh(self) -> None:
         bounds = self._bounds
         if bounds:
-            left = [bound.remaining + bound.freed for bound in bounds]
-            self._best = max([some + bound.done_before for some, bound in zip(left, bounds, strict=True)]) + 1
-            self._settled_before = min([bound.settled_before for bound in bounds])
-            self._lowest = min(left) + self._settled_before
+            self._best = max([bound.up_to for bound in bounds])
+            self._settled_before = min([bound.settled_before for bound in bounds]) if self._settled else 0
+            self._lowest = min([bound.left for bound in bounds]) + self._settled_before
 
     def _learn(self, permit: Permit, now: float, reading: Reading) -> None:
+        remaining = reading.remaining
         if reading.date is not None:
             self.clock.learn(reading.date, permit.sent, now)
         if reading.reset is not None:
             self._learn_reset(permit, now, reading, reading.reset)
         taken_since = self._taken - permit.number
-        self._others.learn(permit.room - taken_since - reading.remaining, reading.limit)
-        self._bounds = [bound for bound in self._bounds if bound.read > permit.sent]
-        self._bounds.append(_Bound(now, reading.remaining, permit.done_before, permit.settled_before))
+        self._others.learn(permit.room - taken_since - remaining, reading.limit)
+        bounds = self._bounds
+        while bounds and bounds[0].read <= permit.sent:
+            bounds.popleft()
+        bounds.append(_Bound(now, remaining, remaining + permit.done_before + 1, permit.settled_before))
         self._weigh()
         dated, read = self._dated
         if reading.date is None or reading.date >= dated or permit.sent >= read:

@@ -36,8 +36,9 @@ class Others(Struct):
         if taken > 0:
             self.reserve = min(max(self.reserve, taken) + 1.0, limit / _RESERVE)
             return
-        self.reserve = _fade(self.reserve, _RESERVE_FADES)
-        self.held = _fade(self.held, _HELD_FADES)
+        if self.reserve or self.held:
+            self.reserve = _fade(self.reserve, _RESERVE_FADES)
+            self.held = _fade(self.held, _HELD_FADES)
 
     def refused(self, limit: int) -> None:
         """Learn that there was no place where one was thought to be."""

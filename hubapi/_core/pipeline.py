@@ -163,17 +163,13 @@ class Pipeline:
         """Return the answer that ends a call, a success or not."""
         with self.line.life.call():
             try:
-                return await self._in_time(call)
+                return await (call.run() if self.options.deadline_s is None else self._in_time(call))
             finally:
                 self.line.budget.earn()
         raise closed_meanwhile(call.operation.id)
 
     async def _in_time(self, call: "_Call") -> Answer:
-        if call.bearer is None and call.operation.auth not in {"none", "optional"}:
-            raise ConfigurationError(_no_bearer(call.operation.auth))
-        seconds = self.options.deadline_s
-        if seconds is None:
-            return await call.run()
+        seconds = self.options.deadline_s or 0.0
         call.ends = self.line.clock.monotonic() + seconds
         with self.line.clock.move_on_after(seconds):
             return await call.run()
@@ -232,6 +228,8 @@ class _Call(Struct, eq=False):
     async def run(self) -> Answer:
         """Return the answer that ends the call, a success or not."""
         line = self.pipeline.line
+        if self.bearer is None and self.operation.auth not in {"none", "optional"}:
+            raise ConfigurationError(_no_bearer(self.operation.auth))
         request = build_request(line.base_url, self.operation, line.user_agent)
         while True:
             self.attempts += 1
