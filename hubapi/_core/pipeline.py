@@ -228,8 +228,6 @@ class _Call(Struct, eq=False):
     async def run(self) -> Answer:
         """Return the answer that ends the call, a success or not."""
         line = self.pipeline.line
-        if self.bearer is None and self.operation.auth not in {"none", "optional"}:
-            raise ConfigurationError(_no_bearer(self.operation.auth))
         request = build_request(line.base_url, self.operation, line.user_agent)
         while True:
             self.attempts += 1
@@ -282,6 +280,8 @@ class _Call(Struct, eq=False):
         operation = self.operation.id
         if self.gate is None:
             return await self.pipeline.attempt(request, operation, self.attempts), None
+        if self.bearer is None and self.operation.auth not in {"none", "optional"}:
+            raise ConfigurationError(_no_bearer(self.operation.auth))
         patience_s = self.pipeline.options.retry.max_retry_after_s
         async with self.gate.permit(patience_s=patience_s, ends=self.ends) as passage:
             token = await self.bearer.token() if self.bearer else None

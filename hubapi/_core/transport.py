@@ -38,7 +38,7 @@ _NOT_SENT = (
 # What it may let through of the layers below: a broken TLS record, a connection closed by `aclose` from another task.
 _BELOW = (OSError, ValueError, anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream)
 # What httpx sends beside: the content encodings that it can read, which depend on what is installed, among others.
-_HEADERS = dict(httpx.AsyncClient(transport=httpx.AsyncBaseTransport()).headers)
+_HEADERS = dict(httpx.AsyncClient(transport=httpx.AsyncBaseTransport(), trust_env=False).headers)
 # Headers of answers that may hold secrets. Nobody needs them: cookies are not kept, and a challenge is not answered.
 _DROPPED = {"set-cookie", "set-cookie2", "www-authenticate", "proxy-authenticate", "authorization"}
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")

@@ -144,6 +144,7 @@ class Folder:
         Raises:
             OSError: the disk is full, or can't be written. The part is still there.
         """
+        part.flush()
         begin_ns = nanoseconds(self.run.until) - OVERLAP_NS
         finisher = Finisher(self._target(account), begin_ns)
         log = finisher.finish(part, self.run.accounts[account].since)

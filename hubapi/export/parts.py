@@ -18,8 +18,7 @@ from attrs import define, field
 from hubapi.export.pages import UNREADABLE, Line, Page, time_of
 from hubapi.export.walk import SEAM_NS
 
-_BLOCK = 64 << 10
-_PIECE = 32 << 10  # bytes of a part that are written at a time: a copy of all that was gathered is not made
+_BLOCK = 128 << 10
 _TAIL = 200  # lines at least that a walk is told of, to go on from
 
 _check = msgspec.json.Decoder(msgspec.Raw).decode
@@ -37,7 +36,7 @@ class Part:
     path: Path
     batch: int = _BLOCK
     events: int = field(default=0, init=False)
-    _pending: list[Line] = field(factory=list[Line], init=False)
+    _pending: list[bytes] = field(factory=list[bytes], init=False)
     _size: int = field(default=0, init=False)
 
     def open(self) -> Page | None:
@@ -66,21 +65,21 @@ class Part:
         self._pending.clear()
         os.truncate(self.path, 0)
 
-    def add(self, lines: Sequence[Line], size: int) -> bool:
-        """Take lines of so many bytes; return whether it is time to `flush`."""
-        self._pending += lines
-        self._size += size
-        self.events += len(lines)
+    def add(self, lines: Sequence[Line]) -> bool:
+        """Take lines; return whether it is time to `flush`."""
+        if lines:
+            piece = b"\n".join([*lines, b""])
+            self._pending.append(piece)
+            self._size += len(piece)
+            self.events += len(lines)
         return self._size >= self.batch
 
     def flush(self) -> None:
         """Write what was taken."""
-        lines, self._pending, self._size = self._pending, [], 0
-        if lines:
-            with naming(self.path), self.path.open("ab", buffering=_PIECE) as file:
-                for line in lines:
-                    file.write(line)
-                    file.write(b"\n")
+        pieces, self._pending, self._size = self._pending, [], 0
+        if pieces:
+            with naming(self.path), self.path.open("ab") as file:
+                file.writelines(pieces)
 
     def rest(self) -> None:
         """Write what was taken, and leave no empty part behind."""

@@ -88,13 +88,12 @@ class Reader:
             except Misplaced:
                 await self._on_disk(part.start_over, self.threads.reading)
                 await self._read_all(part, self._walk_from(None))
-            await self._on_disk(part.flush, self.threads.reading)
+            log, seam = await self._on_disk(partial(self.folder.write, self.account, part), self.threads.finishing)
         except BaseException:
             # Also when cancelled: what was read need not be asked for again.
             with anyio.CancelScope(shield=True), suppress(OSError):
                 await anyio.to_thread.run_sync(part.rest)
             raise
-        log, seam = await self._on_disk(partial(self.folder.write, self.account, part), self.threads.finishing)
         # All that wait for the manifest wait together: they are written at once.
         await self._on_disk(partial(self.folder.finish, self.account, part, log, seam), None)
         return log
@@ -115,7 +114,7 @@ class Reader:
             operation = page_operation(self.account, walk.number, *walk.asks)
             page, content = await read_page(self.pipeline, operation)
             fresh = walk.take(lines_of(page, content))
-            if part.add(fresh, len(content)) or clock.monotonic() > self._flushed + _FLUSH_S:
+            if part.add(fresh) or clock.monotonic() > self._flushed + _FLUSH_S:
                 await self._on_disk(part.flush, self.threads.reading)
                 self._flushed = clock.monotonic()
             self._pages, self._repeated = self._pages + 1, walk.repeated

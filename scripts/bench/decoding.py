@@ -61,7 +61,7 @@ def _verbatim(log: list[bytes], path: Path) -> None:
     part.open()
     for content in log:
         page = decode(_answer(content), page_operation("acme", walk.number, *walk.asks))
-        if part.add(walk.take(lines_of(page, content)), len(content)):
+        if part.add(walk.take(lines_of(page, content))):
             part.flush()
     part.flush()
     assert part.events == _PAGES * events.PAGE  # noqa: S101 - else it was another job

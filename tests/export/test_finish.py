@@ -31,7 +31,7 @@ def part_of(folder: Path, lines: list[bytes]) -> Part:
     """A part with these lines, the newest first."""
     part = Part(folder / ".acme.part")
     part.open()
-    part.add(lines, 0)
+    part.add(lines)
     part.flush()
     return part
 

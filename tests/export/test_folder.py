@@ -242,7 +242,7 @@ def written(folder: Folder, name: str) -> tuple[Part, Log, Seam]:
     """A log of one event, in place."""
     part = folder.part(name, 0)
     part.open()
-    part.add([b'{"event_id":"1","timestamp":"2026-01-31T23:59:00Z"}'], 1)
+    part.add([b'{"event_id":"1","timestamp":"2026-01-31T23:59:00Z"}'])
     part.flush()
     return part, *folder.write(name, part)
 
