@@ -45,6 +45,7 @@ LAYERS: list[tuple[str, set[str]]] = [
 MAY_SPEAK = {
     "hubapi._core.transport": {"httpx"},
     "hubapi._core.by_proxy": {"httpcore"},
+    "hubapi._core.stand_ins": {"httpx"},
     "hubapi._core.answer_reader": {"httptools"},
     "hubapi.testing": {"httpx"},
 }

@@ -66,30 +66,30 @@ class Gate:
         known = self.knows_time
         return self.clock.time() if known is None else known
 
-    def permit(self, *, patience_s: float = math.inf, ends: float = math.inf) -> "Passage":
-        """Return a block that waits in line for leave to send one request, and gives it back, whatever happened.
+    async def permit(self, *, patience_s: float = math.inf, ends: float = math.inf) -> "Passage":
+        """Wait in line for leave to send one request; the block it is used in gives it back, whatever happens.
 
         Args:
             patience_s: The longest wait, in seconds, that the server may ask for.
             ends: When the caller's time is up, on the monotonic clock.
 
         Raises:
-            RateLimited: on the way in: the server has asked everyone to wait for longer than that.
-        """
-        return Passage(self, patience_s, ends)
+            RateLimited: the server has asked everyone to wait for longer than that.
 
-    def enter_at_once(self, passage: "Passage") -> Permit | None:
-        """Return leave to send; None where that takes waiting in line.
-
-        Raises:
-            RateLimited: the gate is closed for longer than it will stand.
+        Example:
+            >>> async def send_when_there_is_room(gate):
+            ...     with await gate.permit() as passage:
+            ...         passage.sending()
         """
-        now = self.clock.monotonic()
+        passage, now = Passage(self, patience_s, ends), self.clock.monotonic()
         self._refuse_if_closed(passage, now)
-        return None if self._line or self._window.wait(now) > 0 else self._window.take(now)
+        if self._line or self._window.wait(now) > 0:
+            passage.permit = await self._stand_in_line(passage)
+        else:
+            passage.permit = self._window.take(now)
+        return passage
 
-    async def enter(self, passage: "Passage") -> Permit:
-        """Wait in line for leave to send."""
+    async def _stand_in_line(self, passage: "Passage") -> Permit:
         window, clock = self._window, self.clock
         called = passage.called = anyio.Event()
         self._line.append(passage)
@@ -177,11 +177,10 @@ class Passage(Struct, eq=False):
     sent: bool = False
     settled: bool = False
 
-    async def __aenter__(self) -> Self:
-        self.permit = self.gate.enter_at_once(self) or await self.gate.enter(self)
+    def __enter__(self) -> Self:
         return self
 
-    async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         if isinstance(error, NotSentError):
             self.sent = False
         self.gate.leave(self)

@@ -4,13 +4,13 @@ import math
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 
 from attrs import frozen
 from msgspec import Struct
 
 from hubapi._core.retry import parse_date
 
-_DIGITS = 18
 _NUMBER = re.compile(r"\s*([+-]?\d{1,18}(?:\.\d{1,9})?)\s*(?:[,;]|$)", re.ASCII)
 _EPOCH_S, _EPOCH_MS = 1e9, 1e12
 
@@ -51,11 +51,11 @@ def read_headers(headers: Mapping[str, str]) -> Reading | None:
         >>> read_headers({"x-ratelimit-limit": "180", "x-ratelimit-remaining": "179"})
         Reading(limit=180, remaining=179, reset=None, date=None)
     """
-    limit, remaining = _number(headers, "x-ratelimit-limit"), _number(headers, "x-ratelimit-remaining")
+    limit, remaining = _number(headers.get("x-ratelimit-limit")), _number(headers.get("x-ratelimit-remaining"))
     if limit is None or remaining is None or limit < 1:
         return None
     date = parse_date(headers.get("date"))
-    reset = _number(headers, "x-ratelimit-reset")
+    reset = _number(headers.get("x-ratelimit-reset"))
     if reset is not None and reset >= _EPOCH_MS:
         reset /= 1000
     elif reset is not None and reset < _EPOCH_S:  # seconds from now, as other servers tell it
@@ -63,10 +63,8 @@ def read_headers(headers: Mapping[str, str]) -> Reading | None:
     return Reading(limit=int(limit), remaining=math.floor(min(remaining, limit)), reset=reset, date=date)
 
 
-def _number(headers: Mapping[str, str], name: str) -> float | None:
+@lru_cache(maxsize=1024)  # each stands in many answers
+def _number(text: str | None) -> float | None:
     """Return the first number of a header such as `180` or `180;w=60`."""
-    text = headers.get(name, "")
-    if text.isdecimal() and text.isascii() and len(text) <= _DIGITS:  # nearly always
-        return int(text)
-    found = _NUMBER.match(text)
+    found = _NUMBER.match(text or "")
     return float(found[1]) if found else None

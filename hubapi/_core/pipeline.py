@@ -283,7 +283,7 @@ class _Call(Struct, eq=False):
         if self.bearer is None and self.operation.auth not in {"none", "optional"}:
             raise ConfigurationError(_no_bearer(self.operation.auth))
         patience_s = self.pipeline.options.retry.max_retry_after_s
-        async with self.gate.permit(patience_s=patience_s, ends=self.ends) as passage:
+        with await self.gate.permit(patience_s=patience_s, ends=self.ends) as passage:
             token = await self.bearer.token() if self.bearer else None
             if token is not None:
                 request = Request(  # not by `evolve`, which takes as long as the gate

@@ -316,11 +316,11 @@ async def test_an_error_leaves_the_gate_unwrapped() -> None:
     """The gate waits in a task group of its own, which must not make groups of what callers raise."""
     async with VirtualClock() as clock:
         gate = Gate(60.0, clock)
-        async with gate.permit() as passage:
+        with await gate.permit() as passage:
             passage.answered({}, 5.0)
 
         async def wait_and_fail() -> None:
-            async with gate.permit():
+            with await gate.permit():
                 raise NotFound("gone")
 
         with pytest.raises(NotFound):
@@ -334,11 +334,10 @@ async def test_a_cancelled_wait_at_the_gate_is_just_cancelled() -> None:
     """No exception group where only a scope ended."""
     async with VirtualClock() as clock:
         gate = Gate(60.0, clock)
-        async with gate.permit() as passage:
+        with await gate.permit() as passage:
             passage.answered({}, 50.0)
 
-        with clock.move_on_after(3) as scope:
-            async with gate.permit():
-                raise AssertionError
+        with clock.move_on_after(3) as scope, await gate.permit():
+            raise AssertionError
         assert scope.cancelled_caught
         await anyio.lowlevel.checkpoint()

@@ -48,7 +48,7 @@ class Callers:
     ) -> None:
         """One request; without headers its answer never comes."""
         try:
-            async with self.gate.permit(patience_s=patience_s, ends=ends) as passage:
+            with await self.gate.permit(patience_s=patience_s, ends=ends) as passage:
                 self.passed.append((name, round(self.clock.monotonic(), 3)))
                 passage.sending()
                 await self.clock.sleep(takes_s)
@@ -100,11 +100,10 @@ async def test_one_probe_reopens_the_gate_and_the_rest_follow(outcome: str) -> N
                     with clock.move_on_after(11):
                         await callers.call("probe", told(50), takes_s=5)
                 case _:
-                    with suppress(NotSentError):
-                        async with callers.gate.permit():
-                            callers.passed.append(("probe", clock.monotonic()))
-                            await clock.sleep(1)
-                            raise NotSentError("the connection was refused")
+                    with suppress(NotSentError), await callers.gate.permit():
+                        callers.passed.append(("probe", clock.monotonic()))
+                        await clock.sleep(1)
+                        raise NotSentError("the connection was refused")
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(probe)
@@ -216,16 +215,16 @@ def test_no_permit_is_ever_lost(calls: list[tuple[float, float, str, float | Non
 
             async def caller(comes: float, takes: float, outcome: str, cancelled: float | None) -> None:
                 await clock.sleep(comes)
-                with clock.move_on_after(math.inf if cancelled is None else cancelled):
-                    async with gate.permit() as passage:
-                        if outcome == "not sent":
-                            raise NotSentError("no")
-                        passage.sending()
-                        await clock.sleep(takes)
-                        if outcome in {"200", "429"}:
-                            passage.answered(told(3), 0.7 if outcome == "429" else None)
-                        elif outcome == "none":
-                            passage.answered({})
+                time_left = clock.move_on_after(math.inf if cancelled is None else cancelled)
+                with time_left, await gate.permit() as passage:
+                    if outcome == "not sent":
+                        raise NotSentError("no")
+                    passage.sending()
+                    await clock.sleep(takes)
+                    if outcome in {"200", "429"}:
+                        passage.answered(told(3), 0.7 if outcome == "429" else None)
+                    elif outcome == "none":
+                        passage.answered({})
 
             async def quiet(call: tuple[float, float, str, float | None]) -> None:
                 with suppress(NotSentError):
@@ -248,9 +247,8 @@ async def test_a_cancelled_crowd_that_sent_nothing_takes_no_room() -> None:
         await callers.call("first", told(20))
 
         async def give_up() -> None:
-            with clock.move_on_after(1):
-                async with gate.permit():
-                    await clock.sleep(5)
+            with clock.move_on_after(1), await gate.permit():
+                await clock.sleep(5)
 
         async with anyio.create_task_group() as tasks:
             for _ in range(20):
