@@ -104,7 +104,7 @@ class AsyncHub:
         *,
         scim_token: str | Secret | None = None,
         base_url: str = BASE_URL,
-        transport: HttpTransport | None = None,
+        transport: HttpxTransport | None = None,
         limiter: Gate | None = None,
         settings: Settings | None = None,
         clock: Clock | None = None,
@@ -116,7 +116,7 @@ class AsyncHub:
         line = Line(
             base_url=_checked(base_url, allow_http=settings.allow_http),
             user_agent=settings.user_agent,
-            transport=HttpxTransport(connect_s=settings.connect_s, read_s=settings.read_s, injected=transport),
+            transport=HttpTransport(connect_s=settings.connect_s, read_s=settings.read_s, injected=transport),
             gate=limiter or Gate(settings.window_s, clock),
             bearers={},
             clock=clock,

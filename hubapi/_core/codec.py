@@ -18,7 +18,6 @@ from cattrs.gen import make_dict_unstructure_fn, override
 from hubapi._core.operation import Argument, Operation, T
 from hubapi._core.refusal import request_id
 from hubapi._core.secret import Secret
-from hubapi._core.tolerant import structure
 from hubapi._core.transport import Answer, Request
 from hubapi._core.wire import WIRE
 from hubapi.errors import ConfigurationError, DecodeError, shorten
@@ -225,6 +224,8 @@ def _read(answer: Answer, result: Any) -> tuple[Any, _Problem | None]:
         return None, _Problem("it has a number that is out of range", "a number")
     except _UNREADABLE as error:
         return None, _not_json(answer, error)
+    from hubapi._core.tolerant import structure  # noqa: PLC0415 - few answers need it
+
     value, problem = structure(raw, result)
     if problem:
         path, expected = problem

@@ -82,8 +82,8 @@ class Gate:
             ...         passage.sending()
         """
         passage, now = Passage(self, patience_s, ends), self.clock.monotonic()
-        self._refuse_if_closed(passage, now)
         if self._line or self._window.wait(now) > 0:
+            self._refuse_if_closed(passage, now)
             passage.permit = await self._stand_in_line(passage)
         else:
             passage.permit = self._window.take(now)

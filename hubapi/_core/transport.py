@@ -26,7 +26,7 @@ from hubapi._core.secret import Secret
 from hubapi._core.stand_ins import stands_in
 from hubapi.errors import ConfigurationError, HubError, NoAnswerError, NotSentError, shorten
 
-HttpTransport: TypeAlias = httpx.AsyncBaseTransport
+HttpxTransport: TypeAlias = httpx.AsyncBaseTransport
 
 # What an httpx transport fails with before anything is sent.
 _NOT_SENT = (
@@ -85,7 +85,7 @@ class Transport(Protocol):
 
 
 @define(eq=False, repr=False, kw_only=True)
-class HttpxTransport:
+class HttpTransport:
     """Sends through connections of its own, verified as httpx does, or through an httpx transport of the caller's.
 
     Redirects are not followed, and cookies are not kept.
@@ -98,12 +98,12 @@ class HttpxTransport:
 
     connect_s: float
     read_s: float
-    injected: HttpTransport | None = None
+    injected: HttpxTransport | None = None
     _connections: dict[str, Connections] = field(factory=dict[str, Connections], init=False)
-    _stood_in_for: httpx.AsyncHTTPTransport | None = None
-    _tls: ssl.SSLContext | None = None
-    _opening: anyio.Lock = field(factory=anyio.Lock)
-    _closed: bool = False
+    _stood_in_for: httpx.AsyncHTTPTransport | None = field(default=None, init=False)
+    _tls: ssl.SSLContext | None = field(default=None, init=False)
+    _opening: anyio.Lock = field(factory=anyio.Lock, init=False)
+    _closed: bool = field(default=False, init=False)
 
     async def send(self, request: Request) -> Answer:
         _check_headers(request)
@@ -160,10 +160,11 @@ class HttpxTransport:
         its_tls = await self._certificates() if proxy.url.scheme == "https" else None
         return partial(ByProxy, where, Proxy(url=_split(proxy.url)[0], auth=proxy.raw_auth, tls=its_tls))
 
-    async def _httpx(self) -> HttpTransport:
+    async def _httpx(self) -> HttpxTransport:
         """Return httpx's own transport, which a test has put something in the place of."""
-        if self._stood_in_for is None:
-            self._stood_in_for = httpx.AsyncHTTPTransport(verify=await self._certificates())
+        async with self._opening:
+            if self._stood_in_for is None:
+                self._stood_in_for = httpx.AsyncHTTPTransport(verify=await self._certificates())
         return self._stood_in_for
 
     async def _certificates(self) -> ssl.SSLContext:
@@ -182,7 +183,7 @@ class HttpxTransport:
 
 
 def _check_headers(request: Request) -> None:
-    """Refuse what no header may hold, before h11 does, whose message would repeat it.
+    """Refuse what no header may hold: a line break in it would begin another header, or another request.
 
     Raises:
         ConfigurationError: it names the header, never its value.
@@ -267,7 +268,7 @@ def _httpx_request(request: Request, extensions: Mapping[str, object]) -> httpx.
     return httpx.Request(request.method, url, headers=headers, content=content, extensions=dict(extensions))
 
 
-async def _through(transport: HttpTransport, request: httpx.Request) -> tuple[RawAnswer, bool]:
+async def _through(transport: HttpxTransport, request: httpx.Request) -> tuple[RawAnswer, bool]:
     """Send through somebody's httpx transport; return the whole answer, and whether its body is still encoded.
 
     httpx decodes while it reads; where that fails it leaves generators open, of which trio warns.

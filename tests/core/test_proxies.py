@@ -16,7 +16,7 @@ import trustme
 
 from hubapi import ConfigurationError, NoAnswerError, NotSentError
 from hubapi._core.proxies import environment_proxy
-from hubapi._core.transport import HttpxTransport
+from hubapi._core.transport import HttpTransport
 from tests.core.test_secrets import Witness
 from tests.core.test_transport import OK, answering, get, open_sockets, opened, serving
 
@@ -258,7 +258,7 @@ async def test_closing_ends_a_request_in_a_tunnel(monkeypatch: pytest.MonkeyPatc
         there.set()
         await anyio.sleep_forever()
 
-    async def failing(transport: HttpxTransport, url: str) -> None:
+    async def failing(transport: HttpTransport, url: str) -> None:
         with pytest.raises(NoAnswerError, match="closed meanwhile"):
             await transport.send(get(f"{url}/v2/x"))
 

@@ -251,7 +251,7 @@ async def test_a_deadline_shows_nothing(credentials: str, stage: str, witness: W
 
 @pytest.mark.parametrize("credentials", ["password", "second factor", "pat", "oat", "static"])
 async def test_a_cancellation_over_real_sockets_shows_nothing(credentials: str, witness: Witness) -> None:
-    """Its traceback would go through httpx, httpcore and h11, whose locals hold the headers as they are sent."""
+    """Its traceback would go through `Http1.exchange`, whose locals hold the headers as they are sent."""
     there = anyio.Event()
 
     async def silent(stream: anyio.abc.SocketStream) -> None:

@@ -23,7 +23,7 @@ from hubapi import AsyncHub, ConfigurationError, HubError, NoAnswerError, NotSen
 from hubapi._core.codec import target
 from hubapi._core.operation import Operation
 from hubapi._core.secret import Secret
-from hubapi._core.transport import HttpxTransport, Request, _parse, _plain, _split
+from hubapi._core.transport import HttpTransport, Request, _parse, _plain, _split
 from hubapi.testing import FakeHub
 from tests.core.scripted import Canned, Script, hub_of, json
 
@@ -70,8 +70,8 @@ def answering(answer: bytes, requests: list[bytes] | None = None) -> Handler:
 @asynccontextmanager
 async def opened(
     read_s: float = 10.0, injected: httpx.AsyncBaseTransport | None = None
-) -> AsyncIterator[HttpxTransport]:
-    transport = HttpxTransport(connect_s=5.0, read_s=read_s, injected=injected)
+) -> AsyncIterator[HttpTransport]:
+    transport = HttpTransport(connect_s=5.0, read_s=read_s, injected=injected)
     try:
         yield transport
     finally:
@@ -208,7 +208,7 @@ async def test_a_bug_in_somebody_elses_transport_is_not_hidden() -> None:
 
 @pytest.mark.parametrize("secret", ["line\nbreak", "break at the end\n", "nul\0", "ümlaut", "half \ud800"])
 async def test_a_bearer_that_no_header_can_hold_is_refused_unseen(secret: str) -> None:
-    """A token read from a file with its line break; h11's own message would show it."""
+    """A token read from a file with its line break: what follows would be another header."""
     script = Script([Canned(200)])
     async with opened(injected=script) as transport:
         with pytest.raises(ConfigurationError, match="the bearer has a character") as caught:
@@ -465,7 +465,7 @@ async def test_an_injected_transport_stays_open() -> None:
 
 async def test_a_closed_transport_opens_no_new_pool() -> None:
     """A call that waited to try again would leave it open for good."""
-    transport = HttpxTransport(connect_s=1, read_s=1, injected=Script([Canned(200)]))
+    transport = HttpTransport(connect_s=1, read_s=1, injected=Script([Canned(200)]))
     await transport.aclose()
 
     with pytest.raises(ConfigurationError, match="closed"):
@@ -551,7 +551,7 @@ def open_sockets() -> int:
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts the sockets in /proc")
 async def test_ten_thousand_cancelled_calls_do_not_starve_the_pool(anyio_backend: str) -> None:
-    """httpcore 1.0.9 leaks a pool's slots when calls are cancelled, if it counts them: ours must not."""
+    """httpcore 1.0.9 leaks a pool's slots when calls are cancelled; here nothing counts them."""
     cancelled, at_once, ordinary = (10_000 if anyio_backend == "asyncio" else 2_000), 200, 50
     arrived = 0
     all_there = anyio.Event()
