@@ -27,6 +27,7 @@ _SLASH = re.compile(r"/|%2f", re.IGNORECASE)
 _FOREIGN = re.compile(r"[\x00-\x20\x7f\\#\ud800-\udfff]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _any_json = msgspec.json.Decoder(msgspec.Raw)
+_ONCE = (str, int, float, datetime)
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _JSON = "JSON"  # what a garbled answer was expected to be
 
@@ -80,7 +81,7 @@ def _path(template: str, *values: tuple[str, str]) -> str:
 
 def _in_query(name: str, value: Argument) -> str:
     """Return an argument as it stands in a query: nothing, once, or several times."""
-    if isinstance(value, str | int | float | datetime):
+    if isinstance(value, _ONCE):
         return _once(name, value)
     return "&".join([_once(name, text) for text in _texts(value)])
 
