@@ -8,7 +8,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
+from msgspec.structs import replace
 
 from hubapi._core.bearers import another_login, give_login
 from hubapi._core.clock import Clock, SystemClock
@@ -219,12 +220,12 @@ class AsyncHub:
             concurrency: How many requests of the clone may be under way at once.
         """
         old = self._pipeline.options
-        retry = evolve(
+        retry = replace(
             old.retry,
             max_attempts=old.retry.max_attempts if max_attempts is None else max_attempts,
             max_retry_after_s=old.retry.max_retry_after_s if max_retry_after is None else max_retry_after,
         )
-        options = evolve(
+        options = replace(
             old,
             retry=retry,
             deadline_s=old.deadline_s if deadline is None else deadline,

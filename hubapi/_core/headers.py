@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 
-from attrs import frozen
 from msgspec import Struct
 
 from hubapi._core.retry import parse_date
@@ -15,8 +14,7 @@ _NUMBER = re.compile(r"\s*([+-]?\d{1,18}(?:\.\d{1,9})?)\s*(?:[,;]|$)", re.ASCII)
 _EPOCH_S, _EPOCH_MS = 1e9, 1e12
 
 
-@frozen(kw_only=True)
-class RateLimit:
+class RateLimit(Struct, frozen=True, kw_only=True):
     """What the server last said it allows.
 
     Attributes:

@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 from urllib.parse import parse_qsl, urlsplit
 
-from attrs import define, evolve, field, frozen
+from attrs import define, field
+from msgspec import Struct
 from msgspec.structs import replace
 
 from hubapi._core.transport import Answer, Request
@@ -37,8 +38,7 @@ _SHOWN_ARGUMENTS = {
 # --- events
 
 
-@frozen(kw_only=True)
-class _Event:
+class _Event(Struct, frozen=True, kw_only=True):
     """What all events tell."""
 
     operation: str
@@ -47,7 +47,7 @@ class _Event:
     seconds: float
 
 
-class AttemptEvent(_Event):
+class AttemptEvent(_Event, frozen=True, kw_only=True):
     """A request was answered, or came to nothing.
 
     Attributes:
@@ -57,10 +57,8 @@ class AttemptEvent(_Event):
         seconds: How long it took.
     """
 
-    __slots__ = ()
 
-
-class RetryEvent(_Event):
+class RetryEvent(_Event, frozen=True, kw_only=True):
     """An attempt failed, and another will follow.
 
     Attributes:
@@ -70,10 +68,8 @@ class RetryEvent(_Event):
         seconds: The wait before the next.
     """
 
-    __slots__ = ()
 
-
-class PauseEvent(_Event):
+class PauseEvent(_Event, frozen=True, kw_only=True):
     """The server asked to wait (429).
 
     Attributes:
@@ -83,10 +79,8 @@ class PauseEvent(_Event):
         seconds: The wait that the server asked for.
     """
 
-    __slots__ = ()
 
-
-class TokenEvent(_Event):
+class TokenEvent(_Event, frozen=True, kw_only=True):
     """A login, or a step of one, was answered, or came to nothing.
 
     Attributes:
@@ -96,8 +90,6 @@ class TokenEvent(_Event):
         seconds: How long it took, waits and all.
     """
 
-    __slots__ = ()
-
 
 Event: TypeAlias = AttemptEvent | RetryEvent | PauseEvent | TokenEvent
 
@@ -105,8 +97,7 @@ Event: TypeAlias = AttemptEvent | RetryEvent | PauseEvent | TokenEvent
 # --- middleware
 
 
-@frozen(kw_only=True)
-class AttemptRequest:
+class AttemptRequest(Struct, frozen=True, kw_only=True):
     """What middleware sees of a request: everything but the bearer and the body.
 
     Attributes:
@@ -129,11 +120,10 @@ class AttemptRequest:
         Args:
             headers: Names and values, in ASCII.
         """
-        return evolve(self, headers={**self.headers, **{name.lower(): value for name, value in headers.items()}})
+        return replace(self, headers={**self.headers, **{name.lower(): value for name, value in headers.items()}})
 
 
-@frozen(kw_only=True)
-class AttemptAnswer:
+class AttemptAnswer(Struct, frozen=True, kw_only=True):
     """What middleware sees of an answer: everything but the body and the cookies.
 
     Attributes:

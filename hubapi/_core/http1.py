@@ -20,6 +20,7 @@ from attrs import define, field
 from msgspec import Struct
 
 from hubapi._core.answer_reader import AnswerReader, RawAnswer
+from hubapi._core.clock import scope_class
 from hubapi.errors import NoAnswerError, NotSentError
 
 CLOSED = "the hub was closed meanwhile"
@@ -93,6 +94,7 @@ class Http1:
     server: Server
     _stream: anyio.abc.ByteStream | None = field(default=None, init=False)
     _socket: socket.socket | None = field(default=None, init=False)
+    _new_scope: type[anyio.CancelScope] = field(factory=scope_class, init=False)
     _scope: anyio.CancelScope | None = field(default=None, init=False)
     _reusable: bool = field(default=False, init=False)
     _closed: bool = field(default=False, init=False)
@@ -102,7 +104,7 @@ class Http1:
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
         request = f"{method} {target} HTTP/1.1\r\n{lines}\r\n".encode("ascii") + content
         seconds = self.server.connect_s if self._stream is None else self.server.read_s
-        with anyio.CancelScope(deadline=anyio.current_time() + seconds) as scope:
+        with self._new_scope(deadline=anyio.current_time() + seconds) as scope:
             self._scope = scope
             if self._stream is None:
                 self._stream = await self._connect()

@@ -14,7 +14,7 @@ import anyio
 import anyio.lowlevel
 from attrs import define, field
 
-from hubapi._core.clock import Clock
+from hubapi._core.clock import Clock, scope_class
 from hubapi.errors import ConfigurationError, NoAnswerError
 
 State: TypeAlias = Literal["new", "open", "closing", "closed"]
@@ -33,10 +33,11 @@ class _Call:
     __slots__ = ("_life", "_scope")
 
     def __init__(self, life: "Life") -> None:
-        self._life, self._scope = life, anyio.CancelScope()
+        self._life = life
 
     def __enter__(self) -> None:
         self._life.check()
+        self._scope = self._life.new_scope()
         self._scope.__enter__()
         self._life.began(self._scope)
 
@@ -57,6 +58,7 @@ class Life:
 
     clock: Clock
     state: State = field(default="new", init=False)
+    new_scope: Callable[[], anyio.CancelScope] = field(default=anyio.CancelScope, init=False)
     _loop: object = field(default=None, init=False)
     _entered: int = field(default=0, init=False)
     _calls: set[anyio.CancelScope] = field(factory=set[anyio.CancelScope], init=False)
@@ -80,6 +82,7 @@ class Life:
         loop: object = anyio.lowlevel.current_token()
         if self._loop is None:
             self._loop = loop
+            self.new_scope = scope_class()
         elif self._loop != loop:
             raise ConfigurationError("this hub belongs to another event loop; open one in each")
 

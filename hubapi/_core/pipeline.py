@@ -7,8 +7,9 @@ from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import anyio
-from attrs import define, evolve, field, frozen
+from attrs import define, field
 from msgspec import Struct
+from msgspec.structs import replace
 
 from hubapi._core.clock import Clock
 from hubapi._core.codec import build_request, decode, is_garbled
@@ -41,8 +42,7 @@ _log = logging.getLogger("hubapi")
 _listening: ContextVar[tuple[list[Answer], ...]] = ContextVar("hubapi answers", default=())
 
 
-@frozen(kw_only=True)
-class Options:
+class Options(Struct, frozen=True, kw_only=True):
     """What may differ from call to call.
 
     Args:
@@ -52,7 +52,7 @@ class Options:
     """
 
     deadline_s: float | None = None
-    retry: RetryPolicy = field(factory=RetryPolicy)
+    retry: RetryPolicy = RetryPolicy()
     concurrency: int = 32
 
 
@@ -148,7 +148,7 @@ class Pipeline:
         """Send an operation without bearer or gate and return whatever answer comes: a login's way."""
         line = self.line
         line.counters.logins += 1
-        options = evolve(self.options, deadline_s=LOGIN_S)
+        options = replace(self.options, deadline_s=LOGIN_S)
         call, began = _Call(self.with_options(options), operation, None, None), line.clock.monotonic()
         status: int | None = None
         try:

@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Literal, TypeAlias
 
-from attrs import define, field, frozen
+from msgspec import Struct
 
 from hubapi._core.server_clock import moment
 
@@ -27,8 +27,7 @@ _EPOCH_S = 1e9
 Verdict: TypeAlias = Literal["return", "refresh", "rate limited", "again", "fail"]
 
 
-@frozen(kw_only=True)
-class RetryPolicy:
+class RetryPolicy(Struct, frozen=True, kw_only=True):
     """How patient a call is.
 
     Args:
@@ -52,8 +51,7 @@ def backoff(attempt: int, policy: RetryPolicy, uniform: Callable[[float, float],
     return uniform(0.0, min(policy.cap_s, policy.first_s * 2 ** min(attempt - 1, 30)))
 
 
-@define(eq=False, repr=False)
-class RetryBudget:
+class RetryBudget(Struct, eq=False):
     """How many retries all calls of a hub may still make: a bucket of tokens.
 
     A retry takes one, and a call that comes to its end gives back a fifth, whatever it came to. So a server that fails
@@ -71,9 +69,9 @@ class RetryBudget:
 
     reserve: float = 100.0
     per_call: float = 0.2
-    left: float = field(init=False)
+    left: float = 0.0
 
-    def __attrs_post_init__(self) -> None:
+    def __post_init__(self) -> None:
         self.left = self.reserve
 
     def spend(self) -> bool:
