@@ -59,12 +59,13 @@ def test_the_page_has_room_for_the_table(tmp_path: Path) -> None:
     """It is put between two marks, as often as one likes; what is around it stays."""
     page = tmp_path / "performance.md"
     page.write_text(report.PAGE.read_text(encoding="utf-8"), encoding="utf-8")
-    before = page.read_text(encoding="utf-8").partition("<!--")[0]
+    before, _, rest = page.read_text(encoding="utf-8").partition("<!--")
+    after = rest.partition("<!-- Until here. -->")[2]
     for value in (0.5, 0.25):
         report.rewrite(report.markdown({1: [a_result(value)]}, 5, {1: "Why."}), page)
 
     written = page.read_text(encoding="utf-8")
-    assert (before, True) == (written.partition("<!--")[0], written.endswith("<!-- Until here. -->\n"))
+    assert (before, after) == (written.partition("<!--")[0], written.partition("<!-- Until here. -->")[2])
     assert (0, 1) == (written.count("0.5 x"), written.count("| 0.25 x |"))
 
 
