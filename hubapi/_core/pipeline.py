@@ -227,8 +227,7 @@ class _Call(Struct, eq=False):
 
     async def run(self) -> Answer:
         """Return the answer that ends the call, a success or not."""
-        line = self.pipeline.line
-        request = build_request(line.base_url, self.operation, line.user_agent)
+        request = self._request()
         while True:
             self.attempts += 1
             try:
@@ -255,6 +254,12 @@ class _Call(Struct, eq=False):
                         return self._gone_as_asked(answer)
             await self._back_off(failure)
 
+    def _request(self) -> Request:
+        line, operation = self.pipeline.line, self.operation
+        if self.bearer is None and operation.auth not in {"none", "optional"}:
+            raise ConfigurationError(_no_bearer(operation.auth))
+        return build_request(line.base_url, operation, line.user_agent)
+
     def _read(self, answer: Answer) -> bool:
         """Decode a success; return False where it was no JSON, or half of it (D10)."""
         self.unreadable = None
@@ -280,19 +285,11 @@ class _Call(Struct, eq=False):
         operation = self.operation.id
         if self.gate is None:
             return await self.pipeline.attempt(request, operation, self.attempts), None
-        if self.bearer is None and self.operation.auth not in {"none", "optional"}:
-            raise ConfigurationError(_no_bearer(self.operation.auth))
         patience_s = self.pipeline.options.retry.max_retry_after_s
         with await self.gate.permit(patience_s=patience_s, ends=self.ends) as passage:
             token = await self.bearer.token() if self.bearer else None
             if token is not None:
-                request = Request(  # not by `evolve`, which takes as long as the gate
-                    method=request.method,
-                    url=request.url,
-                    headers=request.headers,
-                    bearer=token.secret,
-                    content=request.content,
-                )
+                request = replace(request, bearer=token.secret)
             answer = await self.pipeline.attempt(request, operation, self.attempts, passage)
             if answer.status != 401:  # whose budget is that of the address: the server saw no account
                 passage.answered(answer.headers, self._asked_to_wait(answer))

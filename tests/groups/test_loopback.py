@@ -135,12 +135,12 @@ async def test_a_wrong_password_is_tried_once(fake: FakeHub) -> None:
 async def test_credentials_are_asked_for_before_anything_is_sent(fake: FakeHub) -> None:
     """Without credentials an operation that needs them says so."""
     async with AsyncHub(transport=fake.transport()) as hub:
-        with pytest.raises(ConfigurationError, match="needs credentials"):
+        with pytest.raises(ConfigurationError, match="needs credentials") as caught:
             await hub.org_settings.get("acme")
         with pytest.raises(ConfigurationError, match="scim_token"):
             await hub.scim.get_user("1")
 
-    assert [] == fake.requests
+    assert ([], 0) == (fake.requests, caught.value.attempts)
 
 
 async def test_a_strangers_log_is_forbidden(fake: FakeHub) -> None:
