@@ -16,6 +16,19 @@ from hubapi._core.retry import retry_at
 from hubapi.errors import NotSentError, RateLimited
 
 
+@define(eq=False, repr=False)
+class _Turn:
+    """One request's place in the line."""
+
+    patience_s: float  # the longest closure it will stand
+    ends: float  # when its time is up
+    called: anyio.Event = field(factory=anyio.Event)  # to the head of the line, or away from a gate closed too long
+    refused: bool = False
+
+    def too_long(self, seconds: float, now: float) -> bool:
+        return seconds > self.patience_s or now + seconds > self.ends
+
+
 @define(eq=False)
 class Gate:
     """Keeps whoever shares it within one rate limit.
@@ -38,7 +51,7 @@ class Gate:
     paused_s: float = field(default=0.0, init=False)
     """The seconds that requests at the head of the line have waited for room, in all."""
     _window: Window = field(init=False)
-    _line: "deque[Passage]" = field(factory=deque["Passage"], init=False)
+    _line: deque[_Turn] = field(factory=deque[_Turn], init=False)
     _changed: anyio.Event | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -81,42 +94,30 @@ class Gate:
             ...     with await gate.permit() as passage:
             ...         passage.sending()
         """
-        passage, now = Passage(self, patience_s, ends), self.clock.monotonic()
+        now = self.clock.monotonic()
         if self._line or self._window.wait(now) > 0:
-            self._refuse_if_closed(passage, now)
-            passage.permit = await self._stand_in_line(passage)
+            permit = await self._stand_in_line(_Turn(patience_s, ends))
         else:
-            passage.permit = self._window.take(now)
-        return passage
+            permit = self._window.take(now)
+        return Passage(self, permit)
 
-    async def _stand_in_line(self, passage: "Passage") -> Permit:
+    async def _stand_in_line(self, turn: _Turn) -> Permit:
         window, clock = self._window, self.clock
-        called = passage.called = anyio.Event()
-        self._line.append(passage)
+        self._refuse_if_closed(turn)
+        self._line.append(turn)
         try:
-            while self._line[0] is not passage and not passage.refused:
-                await called.wait()
-            if passage.refused:
+            while self._line[0] is not turn and not turn.refused:
+                await turn.called.wait()
+            if turn.refused:
                 raise self._closed()
             while (wait := window.wait(clock.monotonic())) > 0:
                 await self._stand(wait)
-                self._refuse_if_closed(passage, clock.monotonic())
+                self._refuse_if_closed(turn)
             return window.take(clock.monotonic())
         finally:
-            self._line.remove(passage)
+            self._line.remove(turn)
             if self._line:
-                self._line[0].call()
-
-    def leave(self, passage: "Passage") -> None:
-        """Take back a permit that no answer has settled, and let the head of the line look again."""
-        if passage.permit is not None and not passage.settled:
-            if passage.sent:
-                self._window.lost(passage.permit, self.clock.monotonic())
-            else:
-                self._window.unsent(passage.permit)
-        if self._changed is not None:
-            self._changed.set()
-            self._changed = None
+                self._line[0].called.set()
 
     def sending(self, permit: Permit) -> None:
         """Hear that a request goes out now: from here on the server may count it."""
@@ -128,10 +129,23 @@ class Gate:
         self._window.answered(permit, now, read_headers(headers), closed_for)
         if closed_for is not None:
             closed = self._window.closed_for(now)
-            for passage in self._line:
-                if passage.too_long(closed, now):
-                    passage.refused = True
-                    passage.call()
+            for turn in self._line:
+                if turn.too_long(closed, now):
+                    turn.refused = True
+                    turn.called.set()
+
+    def give_back(self, permit: Permit, *, sent: bool) -> None:
+        """Hear of a request that got no answer; if it was sent, the server may have counted it all the same."""
+        if sent:
+            self._window.lost(permit, self.clock.monotonic())
+        else:
+            self._window.unsent(permit)
+
+    def tell(self) -> None:
+        """Let the head of the line look again: what is known has changed."""
+        if self._changed is not None:
+            self._changed.set()
+            self._changed = None
 
     async def _stand(self, seconds: float) -> None:
         """Wait at the head of the line: for so long, or until an answer changes what is known."""
@@ -144,9 +158,10 @@ class Gate:
             if seconds < math.inf:
                 self.paused_s += self.clock.monotonic() - began
 
-    def _refuse_if_closed(self, passage: "Passage", now: float) -> None:
+    def _refuse_if_closed(self, turn: _Turn) -> None:
+        now = self.clock.monotonic()
         closed = self._window.closed_for(now)
-        if closed > 0 and passage.too_long(closed, now):
+        if closed > 0 and turn.too_long(closed, now):
             raise self._closed()
 
     def _closed(self) -> RateLimited:
@@ -166,14 +181,10 @@ class Gate:
 
 
 class Passage(Struct, eq=False):
-    """One request's way through the gate: its place in the line, and its time inside."""
+    """One request's time inside the gate."""
 
     gate: Gate
-    patience_s: float  # the longest closure it will stand
-    ends: float  # when its time is up
-    called: anyio.Event | None = None  # to the head of the line, or away from a gate closed too long
-    refused: bool = False
-    permit: Permit | None = None
+    permit: Permit
     sent: bool = False
     settled: bool = False
 
@@ -181,24 +192,14 @@ class Passage(Struct, eq=False):
         return self
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        if isinstance(error, NotSentError):
-            self.sent = False
-        self.gate.leave(self)
-
-    def too_long(self, seconds: float, now: float) -> bool:
-        """Say whether it would rather fail than wait so long."""
-        return seconds > self.patience_s or now + seconds > self.ends
-
-    def call(self) -> None:
-        """Wake who waits in line with it."""
-        if self.called is not None:
-            self.called.set()
+        if not self.settled:
+            self.gate.give_back(self.permit, sent=self.sent and not isinstance(error, NotSentError))
+        self.gate.tell()
 
     def sending(self) -> None:
         """Tell that the request goes out now."""
         self.sent = True
-        if self.permit is not None:
-            self.gate.sending(self.permit)
+        self.gate.sending(self.permit)
 
     def answered(self, headers: Mapping[str, str], closed_for: float | None = None) -> None:
         """Tell what the answer said.
@@ -208,5 +209,4 @@ class Passage(Struct, eq=False):
             closed_for: The seconds to wait that a 429 asked for.
         """
         self.settled = True
-        if self.permit is not None:
-            self.gate.learn(self.permit, headers, closed_for)
+        self.gate.learn(self.permit, headers, closed_for)
