@@ -90,13 +90,11 @@ class ByProxy:
     async def exchange(self, method: str, target: str, headers: Mapping[str, str], content: bytes) -> RawAnswer:
         url = httpcore.URL(scheme=self._url.scheme, host=self._url.host, port=self._url.port, target=target)
         read_s = self.server.read_s
-        timeout = {"connect": self.server.connect_s, "read": read_s, "write": read_s}
+        extensions: dict[str, Any] = {"timeout": {"connect": self.server.connect_s, "read": read_s, "write": read_s}}
+        if not self._sockets.opened:
+            extensions["trace"] = self._sockets.trace
         request = httpcore.Request(
-            method,
-            url,
-            headers=[(name, value) for name, value in headers.items()],
-            content=_Body(content),
-            extensions={"timeout": timeout, "trace": self._sockets.trace},
+            method, url, headers=list(headers.items()), content=_Body(content), extensions=extensions
         )
         problem: HubError
         with anyio.CancelScope() as self._scope:
