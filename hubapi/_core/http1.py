@@ -1,8 +1,8 @@
 """A connection straight to a server, over HTTP/1.1, for one request at a time.
 
 Streams and TLS are anyio's, for every event loop. There is little more to a client that waits for whole answers: a
-request is written in one piece, and what comes is read until the answer is whole. It costs a quarter of what the same
-does with httpx's own layers.
+request is written in one piece, and what comes is read until the answer is whole. For a page of a log that takes 0.17
+of the CPU of `httpx.AsyncClient`, 0.11 with 8 requests in flight, 0.08 with 32.
 """
 
 import select

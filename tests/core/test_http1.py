@@ -1,5 +1,6 @@
 """A connection straight to a server: how long it waits, and for what."""
 
+import ssl
 from collections.abc import Iterator
 
 import anyio
@@ -7,7 +8,9 @@ import anyio.abc
 import pytest
 from attrs import define, field
 
+from hubapi import NoAnswerError, NotSentError
 from hubapi._core.http1 import Http1, Server
+from tests.core.test_transport import serving
 
 pytestmark = pytest.mark.anyio
 
@@ -48,6 +51,24 @@ async def test_any_byte_gives_the_next_as_long(monkeypatch: pytest.MonkeyPatch) 
 
     assert (200, [(b"content-length", b"2")], b"{}") == await connection.exchange("GET", "/v2/x", HEADERS, b"")
     assert [10, 17, 24, 31] == [limit - 1_000_000_000 for limit in drip.limits]
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_server_that_is_slow_to_shake_hands_was_sent_nothing(scheme: str) -> None:
+    """`connect_s` is for the connection and TLS together; after that, silence is no answer."""
+
+    async def silent(stream: anyio.abc.SocketStream) -> None:
+        async for _ in stream:
+            pass
+
+    tls = ssl.create_default_context() if scheme == "https" else None
+    async with serving(silent) as url:
+        connection = Http1(Server(url=url.replace("http:", f"{scheme}:"), tls=tls, connect_s=0.05, read_s=0.06))
+        with pytest.raises(NotSentError if tls else NoAnswerError) as caught:
+            await connection.exchange("GET", "/v2/x", HEADERS, b"")
+        await connection.aclose()
+
+    assert ("no connection within 0.05 s" if tls else "nothing came for 0.06 s") == str(caught.value)
 
 
 async def test_an_answer_before_the_whole_request_was_read_is_an_answer() -> None:
