@@ -62,9 +62,7 @@ class _Bound(Struct, eq=False):
 
     read: float
     left: int  # what remained, and what has become free since
-    up_to: (
-        int  # the number of the last request of ours for which there is room, if each after that answer takes a place
-    )
+    up_to: int  # the number of our last request that has room, if each sent after that answer takes a place
     settled_before: int
 
 

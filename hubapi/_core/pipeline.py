@@ -163,13 +163,13 @@ class Pipeline:
         """Return the answer that ends a call, a success or not."""
         with self.line.life.call():
             try:
-                return await (call.run() if self.options.deadline_s is None else self._in_time(call))
+                seconds = self.options.deadline_s
+                return await (call.run() if seconds is None else self._in_time(call, seconds))
             finally:
                 self.line.budget.earn()
         raise closed_meanwhile(call.operation.id)
 
-    async def _in_time(self, call: "_Call") -> Answer:
-        seconds = self.options.deadline_s or 0.0
+    async def _in_time(self, call: "_Call", seconds: float) -> Answer:
         call.ends = self.line.clock.monotonic() + seconds
         with self.line.clock.move_on_after(seconds):
             return await call.run()

@@ -128,8 +128,8 @@ class TokenSource:
 
     login: Login
     clock: Clock
-    store: TokenStore | None = field(default=None)
-    identity: Identity | None = field(default=None)
+    store: TokenStore | None = None
+    identity: Identity | None = None
     _mine: _Held = field(factory=_Held, init=False)
     _joined: bool = field(default=False, init=False)
     _key: str = field(default="", init=False)

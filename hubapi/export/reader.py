@@ -15,7 +15,7 @@ from hubapi.errors import ConfigurationError, HubError
 from hubapi.export.asking import read_page
 from hubapi.export.folder import Folder
 from hubapi.export.manifest import Log, nanoseconds
-from hubapi.export.pages import Page, lines_of, page_operation, time_of, to_datetime
+from hubapi.export.pages import Line, Page, lines_of, page_operation, time_of, to_datetime
 from hubapi.export.parts import Part
 from hubapi.export.report import AccountReport, Progress
 from hubapi.export.walk import Longest, Misplaced, Walk
@@ -118,8 +118,7 @@ class Reader:
                 await self._on_disk(part.flush, self.threads.reading)
                 self._flushed = clock.monotonic()
             self._pages, self._repeated = self._pages + 1, walk.repeated
-            if self.progress is not None:
-                self._tell(part.events, reached_ns=time_of(fresh[-1]) if fresh else None)
+            self._tell(part.events, oldest=fresh[-1] if fresh else None)
 
     async def _on_disk(self, work: Callable[[], T], limiter: anyio.CapacityLimiter | None) -> T:
         try:
@@ -134,9 +133,10 @@ class Reader:
         with suppress(HubError):  # on a full disk the manifest says that it waits, which is true as well
             await anyio.to_thread.run_sync(partial(self.folder.fail, self.account, str(error)))
 
-    def _tell(self, events: int, *, reached_ns: int | None = None, done: bool = False) -> None:
+    def _tell(self, events: int, *, oldest: Line | None = None, done: bool = False) -> None:
         if self.progress is None:
             return
+        reached_ns = None if oldest is None else time_of(oldest)
         self.progress(
             Progress(
                 account=self.account,

@@ -18,7 +18,17 @@ Table: TypeAlias = Mapping[int, Sequence[Result]]
 """The results of each row, by its number."""
 
 _BEGIN, _END = "<!-- Written by `nox -s bench -- --docs`. -->", "<!-- Until here. -->"
-_LIBRARIES = ("httpx", "httpcore", "anyio", "msgspec", "attrs", "cattrs", "orjson", "openapi-python-client")
+_LIBRARIES = (
+    "httpx",
+    "httpcore",
+    "httptools",
+    "anyio",
+    "msgspec",
+    "attrs",
+    "cattrs",
+    "orjson",
+    "openapi-python-client",
+)
 _HEAD = ("row", "what", "target", "median", "lowest .. highest", "verdict", "beside")
 
 
