@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hubapi._core.gate import Gate
-from hubapi.errors import NotSentError, RateLimited
+from hubapi.errors import HubError, NoAnswerError, NotSentError, RateLimited
 from hubapi.testing import VirtualClock
 
 pytestmark = pytest.mark.anyio
@@ -77,6 +77,22 @@ async def test_permits_go_first_come_first_served() -> None:
 async def close(callers: Callers, seconds: float = 10.0) -> None:
     """Let a 429 close the gate, at 0.1 s."""
     await callers.call("429", told(0), closed_for=seconds)
+
+
+@pytest.mark.parametrize(("error", "left"), [(NotSentError("refused"), 2), (NoAnswerError("broken off"), 0)])
+async def test_only_what_was_sent_may_have_taken_a_place(error: HubError, left: int) -> None:
+    """A connection that was refused hands its place on; of an answer that never came nobody knows."""
+    async with VirtualClock() as clock:
+        gate = Gate(clock=clock)
+        with await gate.permit() as passage:
+            passage.sending()
+            passage.answered(told(2))
+        for _ in range(2):
+            with suppress(HubError), await gate.permit() as passage:
+                passage.sending()
+                raise error
+
+        assert left == gate._window.available(clock.monotonic())
 
 
 @pytest.mark.parametrize("outcome", ["200", "500", "429", "lost", "not sent", "cancelled"])
