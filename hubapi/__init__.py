@@ -9,33 +9,33 @@
             print(event.timestamp, event.actor, event.action)
 """
 
-from hubapi._core.lazy import attach
+from hubapi._lazy import attach
 
 TYPE_CHECKING = False  # as type checkers know it: importing `typing` would be most of what `import hubapi` costs
 
 if TYPE_CHECKING:
-    from hubapi._core.gate import Gate as Gate
-    from hubapi._core.headers import RateLimit as RateLimit
-    from hubapi._core.hooks import AttemptAnswer as AttemptAnswer
-    from hubapi._core.hooks import AttemptEvent as AttemptEvent
-    from hubapi._core.hooks import AttemptRequest as AttemptRequest
-    from hubapi._core.hooks import CallNext as CallNext
-    from hubapi._core.hooks import Event as Event
-    from hubapi._core.hooks import Middleware as Middleware
-    from hubapi._core.hooks import PauseEvent as PauseEvent
-    from hubapi._core.hooks import RetryEvent as RetryEvent
-    from hubapi._core.hooks import TokenEvent as TokenEvent
-    from hubapi._core.paging import Paginator as Paginator
-    from hubapi._core.pipeline import Options as Options
-    from hubapi._core.retry import RetryPolicy as RetryPolicy
-    from hubapi._core.token_files import FileTokenStore as FileTokenStore
-    from hubapi._core.token_store import MemoryTokenStore as MemoryTokenStore
-    from hubapi._core.token_store import StoredToken as StoredToken
-    from hubapi._core.token_store import TokenStore as TokenStore
-    from hubapi._core.wire import UNSET as UNSET
-    from hubapi._core.wire import UnsetType as UnsetType
-    from hubapi._hub import AsyncHub as AsyncHub
-    from hubapi._hub import Settings as Settings
+    from hubapi._auth.file_token_store import FileTokenStore as FileTokenStore
+    from hubapi._auth.token_store import MemoryTokenStore as MemoryTokenStore
+    from hubapi._auth.token_store import StoredToken as StoredToken
+    from hubapi._auth.token_store import TokenStore as TokenStore
+    from hubapi._client import AsyncHub as AsyncHub
+    from hubapi._client import Settings as Settings
+    from hubapi._codec.wire import UNSET as UNSET
+    from hubapi._codec.wire import UnsetType as UnsetType
+    from hubapi._pagination.paginator import Paginator as Paginator
+    from hubapi._pipeline.hooks import AttemptAnswer as AttemptAnswer
+    from hubapi._pipeline.hooks import AttemptEvent as AttemptEvent
+    from hubapi._pipeline.hooks import AttemptRequest as AttemptRequest
+    from hubapi._pipeline.hooks import CallNext as CallNext
+    from hubapi._pipeline.hooks import Event as Event
+    from hubapi._pipeline.hooks import Middleware as Middleware
+    from hubapi._pipeline.hooks import PauseEvent as PauseEvent
+    from hubapi._pipeline.hooks import RetryEvent as RetryEvent
+    from hubapi._pipeline.hooks import TokenEvent as TokenEvent
+    from hubapi._pipeline.pipeline import Options as Options
+    from hubapi._pipeline.retry import RetryPolicy as RetryPolicy
+    from hubapi._rate_limit.headers import RateLimit as RateLimit
+    from hubapi._rate_limit.limiter import Gate as Gate
     from hubapi._version import __version__ as __version__
     from hubapi.credentials import Anonymous as Anonymous
     from hubapi.credentials import Credentials as Credentials
@@ -68,18 +68,18 @@ if TYPE_CHECKING:
 _get, _names = attach(
     __name__,
     {
-        "hubapi._core.gate": "Gate",
-        "hubapi._core.hooks": (
+        "hubapi._rate_limit.limiter": "Gate",
+        "hubapi._pipeline.hooks": (
             "AttemptAnswer AttemptEvent AttemptRequest CallNext Event Middleware PauseEvent RetryEvent TokenEvent"
         ),
-        "hubapi._core.headers": "RateLimit",
-        "hubapi._core.paging": "Paginator",
-        "hubapi._core.pipeline": "Options",
-        "hubapi._core.retry": "RetryPolicy",
-        "hubapi._core.wire": "UNSET UnsetType",
-        "hubapi._core.token_files": "FileTokenStore",
-        "hubapi._core.token_store": "MemoryTokenStore StoredToken TokenStore",
-        "hubapi._hub": "AsyncHub Settings",
+        "hubapi._rate_limit.headers": "RateLimit",
+        "hubapi._pagination.paginator": "Paginator",
+        "hubapi._pipeline.pipeline": "Options",
+        "hubapi._pipeline.retry": "RetryPolicy",
+        "hubapi._codec.wire": "UNSET UnsetType",
+        "hubapi._auth.file_token_store": "FileTokenStore",
+        "hubapi._auth.token_store": "MemoryTokenStore StoredToken TokenStore",
+        "hubapi._client": "AsyncHub Settings",
         "hubapi._version": "__version__",
         "hubapi.credentials": "Anonymous Credentials OrgAccessToken Password PersonalAccessToken StaticToken Totp",
         "hubapi.errors": (

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from attrs import field, frozen
 
-from hubapi._core.secret import Secret, check_token
+from hubapi._secret import Secret, check_token
 from hubapi.errors import ConfigurationError
 
 TwoFactor: TypeAlias = Callable[[], str | Awaitable[str]]

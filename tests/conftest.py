@@ -1,8 +1,10 @@
 """What every test may use: both event loops, and a fake Docker Hub with one organisation."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 
-from hubapi.testing import FakeHub
+from hubapi.testing import FakeHub, VirtualClock
 
 
 @pytest.fixture(params=["asyncio", "trio"])
@@ -18,3 +20,10 @@ def fake() -> FakeHub:
     fake.add_org("acme", owners=["moby"], tokens=["dckr_oat_acme"], events=250)
     fake.add_repository("library", "python", tags=[f"3.{n}" for n in range(120)])
     return fake
+
+
+@pytest.fixture
+async def clock(anyio_backend: str) -> AsyncIterator[VirtualClock]:
+    """A clock whose time passes only when everybody waits for it."""
+    async with VirtualClock() as clock:
+        yield clock

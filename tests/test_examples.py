@@ -10,11 +10,11 @@ import msgspec
 import pytest
 
 import hubapi.models
-from hubapi._core.codec import _is_native, decode, encode
-from hubapi._core.operation import Operation
-from hubapi._core.tolerant import structure
-from hubapi._core.transport import Answer
-from hubapi._core.wire import WIRE
+from hubapi._codec.codec import _is_native, decode, encode
+from hubapi._codec.lenient import structure
+from hubapi._codec.wire import WIRE
+from hubapi._operation import Operation
+from hubapi._transport.transport import Answer
 from scripts.generate import lower, patch
 from scripts.generate.ir import Alias, Api, Enum, List, Map, Model, Nullable, Prim, Ref, Type
 from scripts.generate.load import Document, Node, load, steps

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from hubapi._core.secret import Secret
+from hubapi._secret import Secret
 from hubapi.credentials import Credentials, OrgAccessToken, Password, PersonalAccessToken
 from hubapi.errors import ConfigurationError
 

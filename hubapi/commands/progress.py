@@ -15,8 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from hubapi import AsyncHub, PauseEvent
-from hubapi._core.hooks import Event
-from hubapi._core.moments import moment
+from hubapi._datetimes import moment
+from hubapi._pipeline.hooks import Event
 from hubapi.commands.standing import Row, Standing
 from hubapi.commands.summary import duration, new_console, say
 from hubapi.credentials import Credentials

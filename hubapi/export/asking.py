@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from hubapi._core.operation import Operation
-from hubapi._core.pipeline import Pipeline
-from hubapi._core.retry import parse_date
+from hubapi._operation import Operation
+from hubapi._pipeline.pipeline import Pipeline
+from hubapi._pipeline.retry import parse_date
 from hubapi.errors import DecodeError, StatusError
 from hubapi.export.pages import RawPage
 

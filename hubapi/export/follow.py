@@ -21,11 +21,11 @@ import msgspec
 from attrs import define, field, frozen
 from msgspec.structs import replace
 
-from hubapi._core.codec import decode
-from hubapi._core.moments import moment
-from hubapi._core.operation import Operation
-from hubapi._core.pipeline import Pipeline
-from hubapi._core.transport import Answer
+from hubapi._codec.codec import decode
+from hubapi._datetimes import moment
+from hubapi._operation import Operation
+from hubapi._pipeline.pipeline import Pipeline
+from hubapi._transport.transport import Answer
 from hubapi.errors import ConfigurationError, HubError
 from hubapi.export.asking import read_page, server_time
 from hubapi.export.pages import (

@@ -9,8 +9,8 @@ from typing import TypeAlias
 import msgspec
 from attrs import define, field
 
-from hubapi._core.operation import Operation
-from hubapi._core.tolerant import parse_time
+from hubapi._codec.lenient import parse_time
+from hubapi._operation import Operation
 from hubapi.errors import DecodeError
 
 PAGE_SIZE = 100

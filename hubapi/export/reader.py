@@ -10,7 +10,7 @@ import anyio
 import anyio.to_thread
 from attrs import define, field, frozen
 
-from hubapi._core.pipeline import Pipeline
+from hubapi._pipeline.pipeline import Pipeline
 from hubapi.errors import ConfigurationError, HubError
 from hubapi.export.asking import read_page
 from hubapi.export.folder import Folder

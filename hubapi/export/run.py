@@ -14,10 +14,10 @@ import anyio
 import anyio.to_thread
 from msgspec.structs import replace
 
-from hubapi._core.bearers import another_login
-from hubapi._core.codec import format_time
-from hubapi._core.moments import moment
-from hubapi._core.pipeline import Pipeline
+from hubapi._auth.schemes import another_login
+from hubapi._codec.codec import format_time
+from hubapi._datetimes import moment
+from hubapi._pipeline.pipeline import Pipeline
 from hubapi.credentials import Credentials
 from hubapi.errors import ConfigurationError, DecodeError, HubError
 from hubapi.export.asking import server_time

@@ -10,7 +10,7 @@ from starlette.datastructures import QueryParams
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from hubapi._core.clock import Clock
+from hubapi._clock import Clock
 
 from ._limits import RetryAfter
 

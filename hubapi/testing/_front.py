@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from hubapi._core.clock import Clock
+from hubapi._clock import Clock
 
 from ._accounts import Accounts, Bearer
 from ._calls import Call, Refused, detail, json_answer, message

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-from hubapi._core.clock import Clock
+from hubapi._clock import Clock
 
 from ._delivery import ABORT, Delivery
 from ._front import Front

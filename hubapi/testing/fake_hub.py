@@ -8,7 +8,7 @@ import anyio.to_thread
 import httpx
 from starlette.types import ASGIApp
 
-from hubapi._core.clock import Clock, SystemClock
+from hubapi._clock import Clock, SystemClock
 
 from ._accounts import LoginPolicy
 from ._contents import Contents

@@ -7,10 +7,10 @@ from pathlib import Path
 import msgspec
 import orjson
 
-from hubapi._core.codec import decode
-from hubapi._core.operation import Operation
-from hubapi._core.transport import Answer
+from hubapi._codec.codec import decode
 from hubapi._generated.models.audit_logs import GetAuditLogsResponse
+from hubapi._operation import Operation
+from hubapi._transport.transport import Answer
 from hubapi.export.pages import RawPage, from_datetime, lines_of, page_operation
 from hubapi.export.parts import Part
 from hubapi.export.walk import Longest, Walk

@@ -17,8 +17,8 @@ import anyio
 from hubapi import AsyncHub, Password
 from hubapi.testing import FakeHub, RateLimit, VirtualClock
 from scripts.bench.measure import Plan, Result, Row
-from tests.core.distant import Distant
-from tests.core.quota_simulation import Kind, Setting, Simulation, efficiency
+from tests.rate_limit.quota_simulation import Kind, Setting, Simulation, efficiency
+from tests.transport.distant import Distant
 
 T = TypeVar("T")
 

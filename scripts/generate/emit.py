@@ -33,12 +33,12 @@ from collections.abc import Sequence
 from types import NoneType
 from typing import Any, Literal, TypeAlias
 from attrs import define
-from hubapi._core.operation import Client, Operation
-from hubapi._core.wire import UNSET, Timestamp, UnsetType, wire
+from hubapi._operation import Client, Operation
+from hubapi._codec.wire import UNSET, Timestamp, UnsetType, wire
 """
 _INDEX = """
 from typing import TYPE_CHECKING
-from hubapi._core.lazy import attach
+from hubapi._lazy import attach
 
 if TYPE_CHECKING:
 {imports}

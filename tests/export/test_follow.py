@@ -16,9 +16,9 @@ from hubapi import AsyncHub, ConfigurationError, DecodeError, Forbidden, HubErro
 from hubapi.export.follow import Follow
 from hubapi.models import AuditLog
 from hubapi.testing import FakeHub, RateLimit, VirtualClock, faults
-from tests.core.distant import Silent
-from tests.core.logins import Wire
-from tests.core.stepping import Steps
+from tests.auth.logins import Wire
+from tests.pipeline.stepping import Steps
+from tests.transport.distant import Silent
 
 pytestmark = pytest.mark.anyio
 

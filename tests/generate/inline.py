@@ -8,7 +8,7 @@ from typing import Any
 
 import anyio
 
-from hubapi._core.operation import Operation
+from hubapi._operation import Operation
 
 
 class RecordingClient:

@@ -14,9 +14,9 @@ import msgspec
 import pytest
 import yaml
 
-from hubapi._core.operation import Operation
-from hubapi._core.wire import UNSET, WIRE
+from hubapi._codec.wire import UNSET, WIRE
 from hubapi._generated import models
+from hubapi._operation import Operation
 from scripts.generate import lower
 from scripts.generate.__main__ import ROOT, main
 from scripts.generate.load import Document, SpecError, child_pointer, load

@@ -5,7 +5,7 @@ from types import NoneType
 
 import pytest
 
-from hubapi._core.wire import UNSET
+from hubapi._codec.wire import UNSET
 from tests.generate.inline import Generate
 
 DONE = "responses: { 204: { description: Done } }"

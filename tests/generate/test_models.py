@@ -7,7 +7,7 @@ import attrs
 import msgspec
 import pytest
 
-from hubapi._core.wire import UNSET, WIRE
+from hubapi._codec.wire import UNSET, WIRE
 from tests.generate.inline import Generate, Generated
 
 THING = "    thing:\n"

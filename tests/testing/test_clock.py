@@ -7,7 +7,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from hubapi._core.clock import Clock
+from hubapi._clock import Clock
 from hubapi.testing import VirtualClock
 
 pytestmark = pytest.mark.anyio

@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-from hubapi._core.operation import Client, Operation
-from hubapi._core.wire import UNSET, Timestamp, UnsetType
+from hubapi._codec.wire import UNSET, Timestamp, UnsetType
+from hubapi._operation import Client, Operation
 
 from ..models.audit_logs import GetAuditActionsResponse, GetAuditLogsResponse
 

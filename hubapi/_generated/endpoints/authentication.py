@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from hubapi._core.operation import Client, Operation
+from hubapi._operation import Client, Operation
 
 from ..models.authentication import PostUsersLoginSuccessResponse, Users2FALoginRequest, UsersLoginRequest
 

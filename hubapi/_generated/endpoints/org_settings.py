@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from hubapi._core.operation import Client, Operation
+from hubapi._operation import Client, Operation
 
 from ..models.org_settings import OrgSettings, UpdateOrgSettingsRequest
 

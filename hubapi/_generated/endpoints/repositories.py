@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from types import NoneType
 
-from hubapi._core.operation import Client, Operation
-from hubapi._core.wire import UNSET, UnsetType
+from hubapi._codec.wire import UNSET, UnsetType
+from hubapi._operation import Client, Operation
 
 from ..models.repositories import PaginatedTags, Tag
 

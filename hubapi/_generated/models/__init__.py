@@ -4,7 +4,7 @@
 
 from typing import TYPE_CHECKING
 
-from hubapi._core.lazy import attach
+from hubapi._lazy import attach
 
 if TYPE_CHECKING:
     from .access_tokens import (

@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import define
 
-from hubapi._core.wire import Timestamp
+from hubapi._codec.wire import Timestamp
 
 
 @define(kw_only=True)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from attrs import define
 
-from hubapi._core.wire import wire
+from hubapi._codec.wire import wire
 
 
 @define(kw_only=True)

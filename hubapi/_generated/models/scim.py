@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from attrs import define
 
-from hubapi._core.wire import UNSET, Timestamp, UnsetType, wire
+from hubapi._codec.wire import UNSET, Timestamp, UnsetType, wire
 
 
 @define(kw_only=True)

@@ -7,10 +7,10 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+from hubapi._codec import codec
 
-from hubapi._core import codec
-from hubapi._core.operation import Operation, T
-from hubapi._core.tolerant import parse_time, structure
+from hubapi._codec.lenient import parse_time, structure
+from hubapi._operation import Operation, T
 from hubapi.testing import VirtualClock
 
 from .cases import ADDED_KEYS, CASES, NEVER, STAND_INS, UNDESCRIBED, Case

@@ -1,0 +1,1 @@
+"""Which token a request carries."""

@@ -1,0 +1,301 @@
+"""AsyncHub: where every part meets."""
+
+import os
+import re
+from collections.abc import Callable
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
+
+from attrs import field, frozen
+from msgspec.structs import replace
+
+from hubapi._auth.schemes import another_login, give_login
+from hubapi._auth.token_store import TokenStore
+from hubapi._clock import Clock, SystemClock
+from hubapi._pipeline.hooks import Event, Hooks, Middleware
+from hubapi._pipeline.pipeline import Counters, Line, Options, Pipeline
+from hubapi._rate_limit.headers import RateLimit
+from hubapi._rate_limit.limiter import Gate
+from hubapi._secret import Secret
+from hubapi._transport.transport import HttpTransport, HttpxTransport
+from hubapi._version import __version__
+from hubapi.credentials import (
+    Anonymous,
+    Credentials,
+    credentials_from_env,
+    scim_token_from_env,
+)
+from hubapi.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from hubapi._resources.access_tokens import AccessTokens
+    from hubapi._resources.audit_logs import AuditLogs
+    from hubapi._resources.org_settings import OrgSettingsGroup
+    from hubapi._resources.raw import Raw
+    from hubapi._resources.repositories import Repositories
+    from hubapi._resources.scim import Scim
+
+BASE_URL = "https://hub.docker.com"
+_LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1|[\w.-]+\.localhost")
+
+
+@frozen(kw_only=True)
+class Settings:
+    """What holds for a hub's whole life.
+
+    Args:
+        options: What calls start from; `with_options` changes it for some.
+        connect_s: Seconds to connect in.
+        read_s: Seconds that may pass without a byte of an answer.
+        window_s: Length of the server's rate-limit window in seconds; Hub's is a minute.
+        user_agent: What the server is told is asking. Docker's firewall refuses some libraries' own (D10).
+        allow_http: Allow `http://` to other hosts than this machine. Tokens then travel in the clear.
+        token_store: Where bearers are kept beside, such as `FileTokenStore(directory)`: shared with every hub, and
+            every process, of the same credentials and base URL that is given it.
+        middleware: Wraps every attempt: an async callable of the request, without its bearer and body, and of what
+            sends it on. It may add headers, measure, or raise.
+        on_event: Called with each event: attempts, retries, pauses, logins. What it raises is logged, once.
+
+    Example:
+        >>> async def traced(request, call_next):
+        ...     return await call_next(request.with_headers({"traceparent": "00-0af7651916cd43dd-b7ad6b71-01"}))
+        >>> settings = Settings(middleware=traced, on_event=print)
+    """
+
+    options: Options = field(factory=Options)
+    connect_s: float = 10.0
+    read_s: float = 60.0
+    window_s: float = 60.0
+    user_agent: str = f"hubapi/{__version__}"
+    allow_http: bool = False
+    token_store: TokenStore | None = None
+    middleware: Middleware | None = None
+    on_event: Callable[[Event], object] | None = None
+
+
+class AsyncHub:
+    """An async client of the Docker Hub API.
+
+    It logs in when first needed, renews its token, keeps within the rate limit and waits out a 429. Open one, keep it,
+    and share it among the tasks of one event loop.
+
+    Args:
+        credentials: Who to be; None for nobody, which reads public repositories.
+        scim_token: The bearer of the SCIM routes, which take no other.
+        base_url: Where the API is.
+        transport: An httpx transport to send through; it stays yours to close.
+        limiter: A gate to share with other hubs of the same account.
+        settings: What differs from the defaults.
+        clock: Where time comes from; tests give their own.
+
+    Raises:
+        ConfigurationError: something of it can't work.
+
+    Example:
+        >>> async def main():
+        ...     async with AsyncHub(PersonalAccessToken("moby", "dckr_pat_example")) as hub:
+        ...         return await hub.repositories.has_tag("library", "python", "3.13")
+    """
+
+    def __init__(
+        self,
+        credentials: Credentials | None = None,
+        *,
+        scim_token: str | Secret | None = None,
+        base_url: str = BASE_URL,
+        transport: HttpxTransport | None = None,
+        limiter: Gate | None = None,
+        settings: Settings | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        scim_token = Secret(scim_token) if scim_token else None  # at once: a traceback shows this frame's locals
+        settings = settings or Settings()
+        clock = clock or SystemClock()
+        self._settings = settings
+        line = Line(
+            base_url=_checked(base_url, allow_http=settings.allow_http),
+            user_agent=settings.user_agent,
+            transport=HttpTransport(connect_s=settings.connect_s, read_s=settings.read_s, injected=transport),
+            gate=limiter or Gate(settings.window_s, clock),
+            bearers={},
+            clock=clock,
+            token_store=settings.token_store,
+            hooks=Hooks(settings.middleware, settings.on_event),
+        )
+        give_login(line, credentials or Anonymous(), scim_token)
+        self._pipeline = Pipeline(line, settings.options)
+
+    # The groups are loaded when first asked for: their models take longer to make than the hub itself.
+
+    @cached_property
+    def access_tokens(self) -> "AccessTokens":
+        """Personal access tokens of the user that the hub is logged in as."""
+        from hubapi._resources.access_tokens import AccessTokens  # noqa: PLC0415
+
+        return AccessTokens(self._pipeline, self._pipeline.line.base_url)
+
+    @cached_property
+    def audit_logs(self) -> "AuditLogs":
+        """Audit logs: to list, to follow and to export in bulk."""
+        from hubapi._resources.audit_logs import AuditLogs  # noqa: PLC0415
+
+        return AuditLogs(self._pipeline)
+
+    @cached_property
+    def org_settings(self) -> "OrgSettingsGroup":
+        """Settings of organisations."""
+        from hubapi._resources.org_settings import OrgSettingsGroup  # noqa: PLC0415
+
+        return OrgSettingsGroup(self._pipeline)
+
+    @cached_property
+    def repositories(self) -> "Repositories":
+        """Repositories and their tags."""
+        from hubapi._resources.repositories import Repositories  # noqa: PLC0415
+
+        return Repositories(self._pipeline, self._pipeline.line.base_url)
+
+    @cached_property
+    def scim(self) -> "Scim":
+        """Users provisioned by an identity provider."""
+        from hubapi._resources.scim import Scim  # noqa: PLC0415
+
+        return Scim(self._pipeline)
+
+    @cached_property
+    def raw(self) -> "Raw":
+        """Any route, and the answer beside a method's result."""
+        from hubapi._resources.raw import Raw  # noqa: PLC0415
+
+        return Raw(self._pipeline)
+
+    @classmethod
+    def from_env(cls, **options: Any) -> Self:
+        """Open a hub with what the environment says.
+
+        Reads `HUBAPI_USERNAME` with `HUBAPI_PASSWORD` or `HUBAPI_TOKEN`, or `HUBAPI_ORG` with `HUBAPI_ORG_TOKEN`; and
+        `HUBAPI_SCIM_TOKEN`, `HUBAPI_BASE_URL`.
+
+        Args:
+            **options: What `AsyncHub` takes beside.
+
+        Raises:
+            ConfigurationError: half of a pair is missing, two ways to log in are given, or one can't work.
+        """
+        options.setdefault("scim_token", scim_token_from_env())
+        options.setdefault("base_url", os.environ.get("HUBAPI_BASE_URL") or BASE_URL)
+        return cls(credentials_from_env(), **options)
+
+    @property
+    def rate_limit(self) -> RateLimit | None:
+        """What the server last said it allows; None before the first answer."""
+        return self._pipeline.line.gate.state
+
+    @property
+    def limiter(self) -> Gate:
+        """The gate this hub's requests pass; give it to another hub of the same account to share the limit."""
+        return self._pipeline.line.gate
+
+    @property
+    def counters(self) -> Counters:
+        """What this hub and its clones have done so far."""
+        return self._pipeline.line.counters
+
+    def with_options(
+        self,
+        *,
+        deadline: float | None = None,
+        max_attempts: int | None = None,
+        max_retry_after: float | None = None,
+        concurrency: int | None = None,
+    ) -> "AsyncHub":
+        """Return a clone that shares the pool, the token and the gate; what is not given stays as it is.
+
+        Args:
+            deadline: Seconds a whole call may take, waits and all.
+            max_attempts: How often one call is sent at most; 429s don't count.
+            max_retry_after: The longest wait, in seconds, that the server may ask for.
+            concurrency: How many requests of the clone may be under way at once.
+        """
+        old = self._pipeline.options
+        retry = replace(
+            old.retry,
+            max_attempts=old.retry.max_attempts if max_attempts is None else max_attempts,
+            max_retry_after_s=old.retry.max_retry_after_s if max_retry_after is None else max_retry_after,
+        )
+        options = replace(
+            old,
+            retry=retry,
+            deadline_s=old.deadline_s if deadline is None else deadline,
+            concurrency=old.concurrency if concurrency is None else concurrency,
+        )
+        return self._clone(self._pipeline.with_options(options))
+
+    def with_credentials(self, credentials: Credentials, *, scim_token: str | Secret | None = None) -> "AsyncHub":
+        """Return a clone that is somebody else: it shares the connections, with a login and a rate limit of its own.
+
+        Args:
+            credentials: Who to be.
+            scim_token: The bearer of the SCIM routes.
+
+        Raises:
+            ConfigurationError: something of it can't work.
+
+        Example:
+            >>> async def tags_of_two(hub):
+            ...     other = hub.with_credentials(PersonalAccessToken("gordon", "dckr_pat_example"))
+            ...     return [await some.repositories.has_tags("moby", "private") for some in (hub, other)]
+        """
+        scim_token = Secret(scim_token) if scim_token else None  # at once: a traceback shows this frame's locals
+        return self._clone(another_login(self._pipeline, credentials, scim_token))
+
+    def _clone(self, pipeline: Pipeline) -> "AsyncHub":
+        clone = object.__new__(type(self))
+        clone._settings = self._settings
+        clone._pipeline = pipeline
+        return clone
+
+    async def reauthenticate(self) -> None:
+        """Forget the token and any refused login: the next call logs in again."""
+        for bearer in self._pipeline.line.bearers.values():
+            bearer.reauthenticate()
+
+    async def aclose(self) -> None:
+        """End the calls under way, with a NoAnswerError that says so, and close every connection.
+
+        Clones are closed with it. Safe to call again, also at the same time; what you injected stays open.
+
+        Raises:
+            ConfigurationError: the hub was used in another event loop: close it there.
+        """
+        line = self._pipeline.line
+        await line.life.close(line.transport.aclose)
+
+    async def __aenter__(self) -> Self:
+        self._pipeline.line.life.enter()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._pipeline.line.life.leave():
+            await self.aclose()
+
+    def __repr__(self) -> str:
+        pipeline: Pipeline | None = getattr(self, "_pipeline", None)  # None in a traceback of the constructor
+        return f"AsyncHub(base_url={pipeline.line.base_url!r})" if pipeline else "AsyncHub()"
+
+
+def _checked(base_url: str, *, allow_http: bool) -> str:
+    parts = urlsplit(base_url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ConfigurationError(f"base_url is {base_url!r}; give a URL such as {BASE_URL}")
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise ConfigurationError("base_url has a user, a query or a fragment; give scheme, host and path alone")
+    if parts.scheme == "http" and not (allow_http or _LOOPBACK.fullmatch(parts.hostname)):
+        raise ConfigurationError(
+            f"base_url is {base_url!r}: http would send tokens in the clear. Use https, or Settings(allow_http=True)"
+        )
+    return base_url.rstrip("/")

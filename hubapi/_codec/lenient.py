@@ -1,0 +1,230 @@
+"""The second way to read an answer: slower, and forgiving of everything the server is known to do.
+
+One object where a list is due (D1, D33), `"true"` for true (D2), nulls and missing keys anywhere (D5, D35), times in
+any form (D6), numbers as text and text as numbers. Open enums are plain strings already.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, cast, get_args, get_origin
+
+import attrs
+import msgspec
+from cattrs import Converter, transform_error
+from cattrs.cols import list_structure_factory
+from cattrs.errors import BaseValidationError
+from cattrs.gen import (
+    make_dict_structure_fn,
+    make_mapping_structure_fn,  # pyright: ignore[reportUnknownVariableType]
+    override,
+)
+
+from hubapi._codec.wire import WIRE
+
+_GO_TIME = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d+)?) ([+-]\d{4})(?: \w+)?")
+
+
+def structure(raw: object, result: Any) -> tuple[Any, tuple[str, str] | None]:
+    """Return the value of type *result*; or None, and where it fails with what was expected there."""
+    try:
+        return _converter().structure(raw, result), None
+    except BaseValidationError as error:
+        message, _, path = transform_error(error, path="$", format_exception=_expectation)[0].rpartition(" @ ")
+        return None, (path, message)
+    except RecursionError:
+        return None, ("$", "less depth")
+    except (ValueError, TypeError) as error:
+        return None, ("$", _expectation(error, None))
+
+
+def parse_time(text: str) -> datetime:
+    """Read a time in any form the server is known to send; without a zone it is UTC (D6).
+
+    Raises:
+        ValueError: it is none of them.
+
+    Example:
+        >>> parse_time("2021-02-19T01:34:35.03746Z").microsecond
+        37460
+        >>> parse_time("2020-01-01 15:00:51.193355 +0000 UTC").isoformat()
+        '2020-01-01T15:00:51.193355+00:00'
+    """
+    found = _GO_TIME.fullmatch(text.strip())
+    if found:
+        text = f"{found[1]}T{found[2]}{found[3][:3]}:{found[3][3:]}"
+    try:
+        # First, so that both paths round a nanosecond alike.
+        moment = msgspec.convert(text, datetime)
+    except msgspec.ValidationError:
+        moment = datetime.fromisoformat(text.strip())
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _expectation(error: BaseException, _: Any) -> str:
+    if isinstance(error, KeyError):
+        return f"the key {error.args[0]!r}"
+    return str(error) or type(error).__name__
+
+
+def _time(value: object, _: Any) -> datetime:
+    if isinstance(value, str):
+        try:
+            return parse_time(value)
+        except ValueError:
+            pass
+    raise ValueError(f"a time, found {_shown(value)}")
+
+
+def _bool(value: object, _: Any) -> bool:
+    words = {"true": True, "false": False, "1": True, "0": False}
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str | int) and str(value).lower() in words:
+        return words[str(value).lower()]
+    raise ValueError(f"true or false, found {_shown(value)}")
+
+
+def _int(value: object, _: Any) -> int:
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        try:
+            number = float(value)
+            if number.is_integer():
+                return int(value)
+        except (ValueError, OverflowError):
+            pass
+    raise ValueError(f"a whole number, found {_shown(value)}")
+
+
+def _float(value: object, _: Any) -> float:
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except (ValueError, OverflowError):
+            pass
+    raise ValueError(f"a number, found {_shown(value)}")
+
+
+def _str(value: object, _: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    raise ValueError(f"text, found {_shown(value)}")
+
+
+def _bytes(value: object, _: Any) -> bytes:
+    if isinstance(value, str):
+        try:
+            return base64.b64decode(value, validate=True)
+        except (binascii.Error, ValueError):
+            pass
+    raise ValueError(f"base64, found {_shown(value)}")
+
+
+def _shown(value: object) -> str:
+    """Name a value's kind; never its text, which may be anybody's secret."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return "a number"
+        case str():
+            return f"text of {len(value)} characters"
+        case Mapping():
+            return "an object"
+        case _:
+            return "a list"
+
+
+@cache
+def _converter() -> Converter:
+    converter = Converter(detailed_validation=True)
+    for kind, hook in ((datetime, _time), (bool, _bool), (int, _int), (float, _float), (str, _str), (bytes, _bytes)):
+        converter.register_structure_hook(kind, hook)
+
+    def models(cls: Any) -> Any:
+        attrs.resolve_types(cls)
+        renamed: Any = {f.name: override(rename=f.metadata.get(WIRE, f.name)) for f in attrs.fields(cls)}
+        inner = make_dict_structure_fn(cls, converter, **renamed)
+        keys = {f.metadata.get(WIRE, f.name): _holds_model(f.type) for f in attrs.fields(cls)}
+
+        def hook(value: object, kind: Any) -> Any:
+            return inner(_repaired(_object(value), keys), kind)
+
+        return hook
+
+    def lists(cls: Any) -> Any:
+        inner = list_structure_factory(cls, converter)
+
+        def hook(value: Any, kind: Any) -> Any:
+            return inner([entry for entry in _several(value) if entry is not None], kind)
+
+        return hook
+
+    def maps(cls: Any) -> Any:
+        inner: Any = make_mapping_structure_fn(cls, converter)
+
+        def hook(value: object, kind: Any) -> Any:
+            return inner(_object(value), kind)
+
+        return hook
+
+    converter.register_structure_hook_factory(attrs.has, models)
+    converter.register_structure_hook_factory(_is_map, maps)
+    converter.register_structure_hook_factory(_is_list, lists)
+    return converter
+
+
+def _repaired(value: Mapping[str, Any], keys: Mapping[str, bool]) -> Mapping[str, Any]:
+    """Return an object whose keys are spelled as described, with one object where one is due (D33).
+
+    SCIM's own standard says `Resources` where the description says `resources`, and has a list of authentication
+    schemes where the description has one: the first is taken.
+    """
+    changes: dict[str, Any] = {}
+    spellings: dict[str, str] | None = None
+    for key, holds_model in keys.items():
+        if key not in value:
+            if spellings is None:
+                spellings = {spelling.lower(): spelling for spelling in value}
+            if key.lower() in spellings:
+                changes[key] = value[spellings[key.lower()]]
+        found = changes.get(key, value.get(key))
+        if holds_model and _came_as_list(found):
+            changes[key] = found[0] if found else None
+    return {**value, **changes} if changes else value
+
+
+def _came_as_list(value: object) -> bool:
+    return isinstance(value, list)
+
+
+def _holds_model(kind: Any) -> bool:
+    """Say whether a field holds one model, or none."""
+    return get_origin(kind) not in {list, dict} and any(attrs.has(part) for part in (kind, *get_args(kind)))
+
+
+def _several(value: Any) -> Iterable[Any]:
+    return value if isinstance(value, list) else [value]  # pyright: ignore[reportUnknownVariableType]
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ValueError(f"an object, found {_shown(value)}")  # noqa: TRY004 - cattrs gathers ValueErrors
+    return cast("Mapping[str, Any]", value)
+
+
+def _is_map(kind: Any) -> bool:
+    return get_origin(kind) is dict
+
+
+def _is_list(kind: Any) -> bool:
+    return get_origin(kind) is list

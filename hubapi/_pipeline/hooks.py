@@ -1,0 +1,231 @@
+"""What a caller may see of each request, and what is logged: never a bearer, a body or an unknown argument.
+
+`Settings(middleware=...)` wraps every attempt, logins included; `Settings(on_event=...)` hears what happened.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeAlias
+from urllib.parse import parse_qsl, urlsplit
+
+from attrs import define, field
+from msgspec import Struct
+from msgspec.structs import replace
+
+from hubapi._transport.transport import Answer, Request
+from hubapi.errors import ConfigurationError
+
+_log = logging.getLogger("hubapi")
+
+_SHOWN_HEADERS = (
+    "content-type",
+    "content-length",
+    "date",
+    "retry-after",
+    "x-retry-after",
+    "x-ratelimit-limit",
+    "x-ratelimit-remaining",
+    "x-ratelimit-reset",
+    "x-request-id",
+    "cf-ray",
+)
+_SHOWN_ARGUMENTS = {
+    *("page", "page_size", "from", "to", "action", "name", "actor", "ordering"),
+    *("startIndex", "count", "attributes", "sortBy", "sortOrder"),
+}
+
+
+# --- events
+
+
+class _Event(Struct, frozen=True, kw_only=True):
+    """What all events tell."""
+
+    operation: str
+    attempt: int
+    status: int | None
+    seconds: float
+
+
+class AttemptEvent(_Event, frozen=True, kw_only=True):
+    """A request was answered, or came to nothing.
+
+    Attributes:
+        operation: Such as `audit_logs.list`.
+        attempt: Which attempt of its call it was, from 1.
+        status: The answer's status; None where none came.
+        seconds: How long it took.
+    """
+
+
+class RetryEvent(_Event, frozen=True, kw_only=True):
+    """An attempt failed, and another will follow.
+
+    Attributes:
+        operation: Such as `audit_logs.list`.
+        attempt: Which attempt failed, from 1.
+        status: The answer's status; None where none came.
+        seconds: The wait before the next.
+    """
+
+
+class PauseEvent(_Event, frozen=True, kw_only=True):
+    """The server asked to wait (429).
+
+    Attributes:
+        operation: Which operation was told so.
+        attempt: Which attempt it will have been once it is sent again.
+        status: 429.
+        seconds: The wait that the server asked for.
+    """
+
+
+class TokenEvent(_Event, frozen=True, kw_only=True):
+    """A login, or a step of one, was answered, or came to nothing.
+
+    Attributes:
+        operation: Such as `authentication.login`.
+        attempt: How many attempts it took.
+        status: The answer's status; None where none came.
+        seconds: How long it took, waits and all.
+    """
+
+
+Event: TypeAlias = AttemptEvent | RetryEvent | PauseEvent | TokenEvent
+
+
+# --- middleware
+
+
+class AttemptRequest(Struct, frozen=True, kw_only=True):
+    """What middleware sees of a request: everything but the bearer and the body.
+
+    Attributes:
+        operation: Such as `audit_logs.list`.
+        attempt: Which attempt of its call it is, from 1.
+        method: Such as `GET`.
+        url: Where it goes.
+        headers: What goes with it, names in lower case.
+    """
+
+    operation: str
+    attempt: int
+    method: str
+    url: str
+    headers: Mapping[str, str]
+
+    def with_headers(self, headers: Mapping[str, str]) -> "AttemptRequest":
+        """Return the same request with more headers, or with others of the same names.
+
+        Args:
+            headers: Names and values, in ASCII.
+        """
+        return replace(self, headers={**self.headers, **{name.lower(): value for name, value in headers.items()}})
+
+
+class AttemptAnswer(Struct, frozen=True, kw_only=True):
+    """What middleware sees of an answer: everything but the body and the cookies.
+
+    Attributes:
+        status: The HTTP status.
+        headers: The headers, names in lower case.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+
+
+_Send: TypeAlias = Callable[[Request], Awaitable[Answer]]
+CallNext: TypeAlias = Callable[[AttemptRequest], Awaitable[AttemptAnswer]]
+Middleware: TypeAlias = Callable[[AttemptRequest, CallNext], Awaitable[AttemptAnswer]]
+"""Called for every attempt. It may change the headers, measure, or raise; what it raises reaches the caller."""
+
+
+@define(eq=False, repr=False)
+class Hooks:
+    """The hooks of a hub and its clones.
+
+    Args:
+        middleware: Wraps every attempt.
+        on_event: Hears every event. What it raises is logged, once, and stops nothing.
+    """
+
+    middleware: Middleware | None = None
+    on_event: Callable[[Event], object] | None = None
+    _complained: bool = field(default=False, init=False)
+
+    def tell(self, event: Event) -> None:
+        """Report an event to whoever wants to hear of it."""
+        if self.on_event is None:
+            return
+        try:
+            self.on_event(event)
+        except Exception:  # noqa: BLE001 - whatever it is, the call is worth more
+            if not self._complained:
+                self._complained = True
+                _log.exception("on_event failed; this is said once, and calls go on")
+
+    def send(self, request: Request, operation: str, attempt: int, transport: _Send) -> Awaitable[Answer]:
+        """Send a request, through the middleware if there is some.
+
+        Raises:
+            ConfigurationError: the middleware returned without having sent it.
+        """
+        if self.middleware is None:
+            return transport(request)
+        return self._through(self.middleware, request, operation, attempt, transport)
+
+    async def _through(
+        self, middleware: Middleware, request: Request, operation: str, attempt: int, transport: _Send
+    ) -> Answer:
+        answers: list[Answer] = []
+
+        async def call_next(seen: AttemptRequest) -> AttemptAnswer:
+            # Only the headers: nothing sends a bearer elsewhere.
+            answer = await transport(replace(request, headers=dict(seen.headers)))
+            answers.append(answer)
+            return AttemptAnswer(status=answer.status, headers=dict(answer.headers))
+
+        shown = AttemptRequest(
+            operation=operation,
+            attempt=attempt,
+            method=request.method,
+            url=request.url,
+            headers=dict(request.headers),
+        )
+        await middleware(shown, call_next)
+        if not answers:
+            raise ConfigurationError("the middleware returned without awaiting call_next(request)")
+        return answers[-1]
+
+
+# --- logging
+
+
+def log_answer(operation: str, attempt: int, seconds: float, request: Request, answer: Answer) -> None:
+    """Log an answer for whoever debugs: method, path, the known arguments and headers, the status."""
+    if _log.isEnabledFor(logging.DEBUG):
+        headers = ", ".join(f"{name}: {answer.headers[name]}" for name in _SHOWN_HEADERS if name in answer.headers)
+        _log.debug(
+            "%s: attempt %d: %s %s: %d in %.3f s (%s)",
+            operation,
+            attempt,
+            request.method,
+            shown_target(request.url),
+            answer.status,
+            seconds,
+            headers,
+        )
+
+
+def shown_target(url: str) -> str:
+    """Return a URL's path and query; of arguments that are not known to be harmless only the names.
+
+    Example:
+        >>> shown_target("https://hub.docker.com/v2/x?page=2&key=hunter2")
+        '/v2/x?page=2&key=***'
+    """
+    parts = urlsplit(url)
+    arguments = parse_qsl(parts.query, keep_blank_values=True)
+    shown = "&".join(f"{name}={value if name in _SHOWN_ARGUMENTS else '***'}" for name, value in arguments)
+    return f"{parts.path}?{shown}" if shown else parts.path

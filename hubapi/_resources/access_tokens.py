@@ -1,0 +1,140 @@
+"""Personal access tokens."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Sequence
+
+from attrs import frozen
+
+from hubapi._codec.wire import UNSET, UnsetType
+from hubapi._generated.endpoints import access_tokens as endpoints
+from hubapi._generated.models.access_tokens import (
+    AccessToken,
+    CreateAccessTokenRequest,
+    GetAccessTokensResponse,
+    PatchAccessTokenRequest,
+)
+from hubapi._operation import Client
+from hubapi._pagination.paginator import Paginator
+from hubapi._pagination.strategies import by_link, check_page_size
+
+
+@frozen
+class AccessTokens:
+    """The tokens of the user that the hub is logged in as.
+
+    A login with a personal access token may be refused here with 403: log in with the password (D18).
+
+    Source: https://docs.docker.com/reference/api/hub/latest/#tag/access-tokens
+    """
+
+    _client: Client
+    _base_url: str
+
+    async def create(self, token_label: str, scopes: Sequence[str]) -> AccessToken:
+        """Create a token. Its `token` is told only this once.
+
+        Args:
+            token_label: A name for it, 1 to 100 characters.
+            scopes: What it may do: repo:admin, repo:write, repo:read or repo:public_read.
+
+        Raises:
+            BadRequest: the server does not accept the label or the scopes.
+            Forbidden: the login is a personal access token itself (D18).
+
+        Example:
+            >>> async def new_token(hub):
+            ...     created = await hub.access_tokens.create("ci", ["repo:read"])
+            ...     return created.token
+
+        Source: https://docs.docker.com/reference/api/hub/latest/#tag/access-tokens/paths/~1v2~1access-tokens/post
+        """
+        body = CreateAccessTokenRequest(token_label=token_label, scopes=builtins.list(scopes))
+        return await endpoints.create(self._client, body)
+
+    def list(self, *, page_size: int = 100) -> Paginator[AccessToken]:
+        """List the tokens; their `token` is empty.
+
+        Args:
+            page_size: Tokens a request, 1 to 100.
+
+        Raises:
+            ConfigurationError: *page_size* is out of range.
+            Forbidden: the login is a personal access token itself (D18).
+
+        Example:
+            >>> async def unused(hub):
+            ...     return [token.token_label async for token in hub.access_tokens.list() if token.last_used is None]
+
+        Source: https://docs.docker.com/reference/api/hub/latest/#tag/access-tokens/paths/~1v2~1access-tokens/get
+        """
+        check_page_size(page_size)
+
+        async def call(client: Client) -> GetAccessTokensResponse:
+            return await endpoints.list(client, page_size=page_size)
+
+        fetch = by_link(
+            self._client, self._base_url, call, lambda page: page.results, lambda page: page.next, page_size=page_size
+        )
+        return Paginator("access_tokens.list", fetch)
+
+    async def get(self, uuid: str) -> AccessToken:
+        """Return one token; its `token` is empty.
+
+        Args:
+            uuid: The token's `uuid`.
+
+        Raises:
+            NotFound: there is none of that id.
+
+        Example:
+            >>> async def scopes(hub, uuid):
+            ...     return (await hub.access_tokens.get(uuid)).scopes
+
+        Source: https://docs.docker.com/reference/api/hub/latest/#tag/access-tokens/paths/~1v2~1access-tokens~1{uuid}/get
+        """
+        return await endpoints.get(self._client, uuid)
+
+    async def update(
+        self, uuid: str, *, token_label: str | UnsetType = UNSET, is_active: bool | UnsetType = UNSET
+    ) -> AccessToken:
+        """Rename a token, switch it on or off; what is not given stays as it is.
+
+        Args:
+            uuid: The token's `uuid`.
+            token_label: A new name, 1 to 100 characters.
+            is_active: Whether it may be used.
+
+        Raises:
+            BadRequest: the server does not accept the label.
+            NotFound: there is none of that id.
+
+        Example:
+            >>> async def switch_off(hub, uuid):
+            ...     await hub.access_tokens.update(uuid, is_active=False)
+
+        Source: https://docs.docker.com/reference/api/hub/latest/#tag/access-tokens/paths/~1v2~1access-tokens~1{uuid}/patch
+        """
+        return await endpoints.update(
+            self._client, uuid, PatchAccessTokenRequest(token_label=token_label, is_active=is_active)
+        )
+
+    async def delete(self, uuid: str) -> None:
+        """Delete a token for good.
+
+        Args:
+            uuid: The token's `uuid`.
+
+        Raises:
+            NotFound: there is none of that id.
+
+        Example:
+            >>> async def clean_up(hub):
+            ...     async for token in hub.access_tokens.list():
+            ...         if not token.is_active and token.uuid:
+            ...             await hub.access_tokens.delete(token.uuid)
+
+        Source: https://docs.docker.com/reference/api/hub/latest/#tag/access-tokens/paths/~1v2~1access-tokens~1{uuid}/delete
+        """
+        await endpoints.delete(self._client, uuid)

@@ -1,0 +1,221 @@
+"""Audit logs: what happened in an organisation, and who did it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from attrs import frozen
+
+from hubapi._codec.wire import UNSET, UnsetType
+from hubapi._datetimes import moment
+from hubapi._generated.endpoints import audit_logs as endpoints
+from hubapi._generated.models.audit_logs import AuditLog, GetAuditActionsResponse
+from hubapi._pagination.paginator import Paginator
+from hubapi._pagination.strategies import by_number, check_page_size
+from hubapi._pipeline.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hubapi.credentials import Credentials
+    from hubapi.export.follow import Follow
+    from hubapi.export.formats import FormatName
+    from hubapi.export.report import ExportReport, Progress
+
+T = TypeVar("T")
+
+
+@frozen
+class AuditLogs:
+    """The audit log of any account whose owner the hub is logged in as.
+
+    Source: https://docs.docker.com/reference/api/hub/latest/#tag/audit-logs
+    """
+
+    _client: Pipeline
+
+    def list(
+        self,
+        account: str,
+        *,
+        action: str | None = None,
+        name: str | None = None,
+        actor: str | None = None,
+        since: datetime | date | None = None,
+        until: datetime | date | None = None,
+        page_size: int = 100,
+    ) -> Paginator[AuditLog]:
+        """List events, the newest first.
+
+        Without `until` the log may grow while it is read, and events at the seam of two pages come twice; `export`
+        takes care of that.
+
+        Args:
+            account: The organisation or user.
+            action: Only this action, such as `repo.tag.push`.
+            name: Only events of this repository, organisation or user.
+            actor: Only what this user did.
+            since: Only events from here on: an aware datetime, or a date, which means its first moment in UTC.
+            until: Only events up to here, likewise.
+            page_size: Events a request, 1 to 100.
+
+        Raises:
+            ConfigurationError: a datetime has no zone, or *page_size* is out of range.
+            Forbidden: the login is no owner, or of a kind that may not read audit logs (D18).
+            NotFound: there is no such account.
+
+        Example:
+            >>> async def actors(hub):
+            ...     return {event.actor async for event in hub.audit_logs.list("acme", action="repo.tag.push")}
+
+        Source: https://docs.docker.com/reference/api/hub/latest/#tag/audit-logs/operation/AuditLogs_GetAuditLogs
+        """
+        check_page_size(page_size)
+        start, end = moment(since), moment(until)
+
+        async def call(page: int) -> Sequence[AuditLog] | None:
+            answer = await endpoints.list(
+                self._client,
+                account,
+                action=_or_unset(action),
+                name=_or_unset(name),
+                actor=_or_unset(actor),
+                from_=_or_unset(start),
+                to=_or_unset(end),
+                page=page,
+                page_size=page_size,
+            )
+            return answer.logs
+
+        return Paginator("audit_logs.list", by_number(call, page_size))
+
+    async def actions(self, account: str) -> GetAuditActionsResponse:
+        """Return the actions that events of an account can have, by group.
+
+        Args:
+            account: The organisation or user.
+
+        Raises:
+            Forbidden: the login may not read this account's log.
+            NotFound: there is no such account.
+
+        Example:
+            >>> async def names(hub):
+            ...     groups = (await hub.audit_logs.actions("acme")).actions or {}
+            ...     return {group: [action.name for action in known.actions or []] for group, known in groups.items()}
+
+        Source: https://docs.docker.com/reference/api/hub/latest/#tag/audit-logs/operation/AuditLogs_GetAuditActions
+        """
+        return await endpoints.actions(self._client, account)
+
+    async def export(
+        self,
+        accounts: Iterable[str],
+        *,
+        to: Path,
+        since: datetime | date | Literal["last"] | None = None,
+        until: datetime | date | None = None,
+        format: FormatName = "jsonl",  # noqa: A002 - the word people use
+        partition: Literal["day"] | None = None,
+        concurrency: int = 16,
+        progress: Callable[[Progress], None] | None = None,
+        credentials: Mapping[str, Credentials] | None = None,
+    ) -> ExportReport:
+        """Write the logs of many accounts to files: each event once, as the bytes that came, oldest first.
+
+        An account that fails is in the report, and stops no other. A log is put in place when it is whole, and then
+        the folder's `manifest.json` says so, with its events and its SHA-256. An export that was interrupted, killed
+        even, goes on where it was when it is asked for again, and ends in the same bytes.
+
+        Args:
+            accounts: The organisations or users.
+            to: The folder, made if need be; the files are for their owner only (0600). One export at a time.
+            since: Only events from here on: an aware datetime, or a date, which means its first moment in UTC; or
+                `last`: what is new since the last run in this folder, the late ones of its last ten minutes among it.
+            until: Only events before this, likewise. The latest is a minute before now, by the server's clock, so that
+                no late event is missed.
+            format: `jsonl`, the bytes that came, one event a line; `jsonl.gz` and `jsonl.zst` (extra `zstd`), the same
+                compressed; `csv`, safe to open in a spreadsheet; `parquet` (extra `parquet`).
+            partition: `day` for `<account>/<day>.jsonl` instead of `<account>.jsonl`.
+            concurrency: How many accounts of one login are read side by side.
+            progress: Called after each page, and when an account is finished.
+            credentials: For accounts that are not read as who the hub is: who to be. Each has a rate limit of its own.
+
+        Raises:
+            ConfigurationError: there are no accounts, a name can't be one, no time lies between the two, the folder
+                holds something else or can't be written, another export works in it, or a library is missing.
+
+        Example:
+            >>> async def nightly(hub, folder):
+            ...     report = await hub.audit_logs.export(["acme", "umbrella"], to=folder, since="last")
+            ...     return report.events, [failed.account for failed in report.failed]
+        """
+        # What a service that exports nothing need not load.
+        from hubapi.export.run import export  # noqa: PLC0415
+
+        return await export(
+            self._client,
+            accounts,
+            to=to,
+            since=since,
+            until=until,
+            format=format,
+            partition=partition,
+            concurrency=concurrency,
+            progress=progress,
+            credentials=credentials,
+        )
+
+    def follow(
+        self,
+        account: str,
+        *,
+        since: datetime | date | None = None,
+        every: float = 60.0,
+        cursor: str | None = None,
+    ) -> Follow:
+        """Iterate over events as they happen, each once, for ever.
+
+        First come those from *since* on, oldest first, then what is new at each poll, in the order of time. An event
+        that arrives late comes too, out of order, if it is no more than ten minutes late.
+
+        What comes back holds no connection and no task: leave it at any time. Its `cursor`, at any event, says where it
+        stands; given here, in another process even, just the rest follows. What is to be lost by no crash is to be
+        stored before the cursor is. A far *since* is caught up with at one stretch of time after the other, so that
+        memory holds a thousand events, or those of ten minutes where these are more.
+
+        What a poll fails with is raised when all its attempts have failed, with the cursor. Iterating may simply go on:
+        the next poll is *every* seconds after that one. An event that can't be read is a DecodeError once.
+
+        Args:
+            account: The organisation or user.
+            since: Only events from here on: an aware datetime, or a date, which means its first moment in UTC. By
+                default from the first `anext` on, by the server's clock, which tells whole seconds.
+            every: Seconds from one poll to the next, at least 1. A poll is one to three requests, where the events of
+                the last ten minutes fit a page of 100.
+            cursor: The `cursor` of another `Follow` of this account, or of an error it raised.
+
+        Raises:
+            ConfigurationError: a datetime has no zone, *every* is too short, *since* and *cursor* are both given, or
+                *cursor* is none, or another account's.
+            HubError: while iterating, of the kind that fits: Forbidden as of `list`, ServerError, TransportError; among
+                these NoAnswerError, if the hub is closed meanwhile.
+
+        Example:
+            >>> async def feed(hub, store):
+            ...     events = hub.audit_logs.follow("acme", cursor=await store.load())
+            ...     async for event in events:
+            ...         await store.save(event, events.cursor)
+
+        Source: https://docs.docker.com/reference/api/hub/latest/#tag/audit-logs/operation/AuditLogs_GetAuditLogs
+        """
+        # What a service that follows nothing need not load.
+        from hubapi.export.follow import follow  # noqa: PLC0415
+
+        return follow(self._client, account, since=since, every=every, cursor=cursor)
+
+
+def _or_unset(value: T | None) -> T | UnsetType:
+    return UNSET if value is None else value

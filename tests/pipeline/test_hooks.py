@@ -1,0 +1,264 @@
+"""Middleware, events and the log: what callers see of each request, and that it can't harm the call."""
+
+import logging
+
+import httpx
+import pytest
+
+from hubapi import (
+    AsyncHub,
+    AttemptAnswer,
+    AttemptEvent,
+    AttemptRequest,
+    CallNext,
+    ConfigurationError,
+    Event,
+    NotFound,
+    Password,
+    PauseEvent,
+    RetryEvent,
+    ServerError,
+    Settings,
+    TokenEvent,
+)
+from hubapi._pipeline.hooks import shown_target
+from hubapi.testing import VirtualClock
+from tests.pipeline.scripted import Canned, Script, hub_of, json
+
+pytestmark = pytest.mark.anyio
+
+TAG = json({"name": "3.13"}, **{"x-ratelimit-remaining": "599", "x-internal": "hunter2"})
+
+
+async def get(hub: AsyncHub) -> object:
+    return (await hub.repositories.get_tag("library", "python", "3.13")).name
+
+
+# --- middleware
+
+
+async def test_middleware_sees_every_attempt_but_no_bearer(clock: VirtualClock) -> None:
+    """Operation, attempt, method, URL and headers; of the answer the status and headers."""
+    seen: list[tuple[AttemptRequest, AttemptAnswer]] = []
+
+    async def watch(request: AttemptRequest, call_next: CallNext) -> AttemptAnswer:
+        answer = await call_next(request)
+        seen.append((request, answer))
+        return answer
+
+    await get(hub_of(Script([Canned(503), TAG]), clock, middleware=watch))
+
+    url = "https://hub.docker.com/v2/namespaces/library/repositories/python/tags/3.13"
+    assert [("repositories.get_tag", 1, "GET", url, 503), ("repositories.get_tag", 2, "GET", url, 200)] == [
+        (request.operation, request.attempt, request.method, request.url, answer.status) for request, answer in seen
+    ]
+    assert {"accept", "user-agent"} == set(seen[0][0].headers)
+    assert not hasattr(seen[0][0], "bearer")
+    assert not hasattr(seen[0][1], "content")
+
+
+async def test_middleware_may_add_headers(clock: VirtualClock) -> None:
+    """They go out, and the bearer with them, which they can't replace."""
+
+    async def trace(request: AttemptRequest, call_next: CallNext) -> AttemptAnswer:
+        return await call_next(request.with_headers({"Traceparent": "00-1", "Authorization": "Bearer mine"}))
+
+    script = Script([TAG])
+    await get(hub_of(script, clock, middleware=trace))
+
+    sent = script.requests[0].headers
+    assert ("00-1", "Bearer header.payload.signature") == (sent["traceparent"], sent["authorization"])
+
+
+async def test_middleware_can_not_send_a_request_elsewhere(clock: VirtualClock) -> None:
+    """Of what it passes on only the headers count."""
+
+    async def redirect(request: AttemptRequest, call_next: CallNext) -> AttemptAnswer:
+        elsewhere = AttemptRequest(
+            operation="x", attempt=9, method="DELETE", url="https://evil.example/", headers=request.headers
+        )
+        return await call_next(elsewhere)
+
+    script = Script([TAG])
+    await get(hub_of(script, clock, middleware=redirect))
+
+    assert ["GET /v2/namespaces/library/repositories/python/tags/3.13"] == script.sent
+    assert "hub.docker.com" == script.requests[0].url.host
+
+
+async def test_what_middleware_raises_reaches_the_caller_as_it_is(clock: VirtualClock) -> None:
+    """Nothing is sent, nothing repeated, nothing wrapped."""
+
+    async def refuse(request: AttemptRequest, call_next: CallNext) -> AttemptAnswer:
+        raise PermissionError("not today")
+
+    script = Script([TAG])
+    with pytest.raises(PermissionError, match="not today"):
+        await get(hub_of(script, clock, middleware=refuse))
+
+    assert [] == script.requests
+
+
+async def test_middleware_that_sends_nothing_is_an_error(clock: VirtualClock) -> None:
+    """It can't make answers up: the caller would get nothing."""
+
+    async def forget(request: AttemptRequest, call_next: CallNext) -> AttemptAnswer:
+        return AttemptAnswer(status=200, headers={})
+
+    with pytest.raises(ConfigurationError, match="call_next"):
+        await get(hub_of(Script([TAG]), clock, middleware=forget))
+
+
+async def test_middleware_sees_logins_without_their_bodies(clock: VirtualClock) -> None:
+    """Neither the password nor the token."""
+    seen: list[str] = []
+
+    async def watch(request: AttemptRequest, call_next: CallNext) -> AttemptAnswer:
+        answer = await call_next(request)
+        seen.append(f"{request!r} {answer!r}")
+        return answer
+
+    script = Script([json({"token": "aaa.bbb.ccc"}), TAG])
+    hub = AsyncHub(
+        Password("moby", "hunter2"), transport=script, clock=clock, settings=Settings(middleware=watch)
+    )  # fmt: skip
+    await get(hub)
+
+    assert 2 == len(seen)
+    assert "hunter2" not in "".join(seen).replace("'x-internal': 'hunter2'", "")
+    assert "aaa.bbb.ccc" not in "".join(seen)
+
+
+# --- events
+
+
+async def test_events_tell_of_attempts_and_retries_in_order(clock: VirtualClock) -> None:
+    """Each with its operation, attempt, status and seconds."""
+    events: list[Event] = []
+
+    async def slow(request: httpx.Request) -> Canned:
+        await clock.sleep(2)
+        return TAG
+
+    await get(hub_of(Script([httpx.ReadError("reset"), Canned(502), slow]), clock, on_event=events.append))
+
+    assert [
+        (AttemptEvent, 1, None),
+        (RetryEvent, 1, None),
+        (AttemptEvent, 2, 502),
+        (RetryEvent, 2, 502),
+        (AttemptEvent, 3, 200),
+    ] == [(type(event), event.attempt, event.status) for event in events]
+    assert {"repositories.get_tag"} == {event.operation for event in events}
+    assert 2.0 == pytest.approx(events[-1].seconds)
+    assert sum(event.seconds for event in events) == pytest.approx(clock.monotonic())
+
+
+async def test_a_429_is_a_pause_and_no_retry(clock: VirtualClock) -> None:
+    """It is not an attempt of the call that met it."""
+    events: list[Event] = []
+    script = Script([json({"detail": "slow down"}, 429, **{"retry-after": "7"}), TAG])
+
+    await get(hub_of(script, clock, on_event=events.append))
+
+    assert [(AttemptEvent, 1, 429), (PauseEvent, 1, 429), (AttemptEvent, 1, 200)] == [
+        (type(event), event.attempt, event.status) for event in events
+    ]
+    assert 7.0 == events[1].seconds
+
+
+async def test_a_login_is_a_token_event(clock: VirtualClock) -> None:
+    """After its own attempts, before the call's."""
+    events: list[Event] = []
+    script = Script([Canned(503), json({"token": "aaa.bbb.ccc"}), TAG])
+    hub = AsyncHub(
+        Password("moby", "hunter2"), transport=script, clock=clock, settings=Settings(on_event=events.append)
+    )  # fmt: skip
+
+    await get(hub)
+
+    kinds = [type(event) for event in events]
+    assert [AttemptEvent, RetryEvent, AttemptEvent, TokenEvent, AttemptEvent] == kinds
+    assert ("authentication.login", 2, 200) == (events[3].operation, events[3].attempt, events[3].status)
+
+
+async def test_a_hook_that_raises_stops_nothing_and_is_logged_once(
+    clock: VirtualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An exporter that is down must not take the service with it, nor fill its log."""
+
+    def broken(event: Event) -> None:
+        raise RuntimeError("exporter is down")
+
+    hub = hub_of(Script([Canned(503), TAG]), clock, on_event=broken)
+    with caplog.at_level(logging.INFO, logger="hubapi"):
+        assert "3.13" == await get(hub)
+        assert "3.13" == await get(hub.with_options(max_attempts=1))
+
+    assert 1 == sum("on_event failed" in record.getMessage() for record in caplog.records)
+
+
+async def test_clones_have_the_hooks_of_their_hub(clock: VirtualClock) -> None:
+    """They are set once, for all."""
+    events: list[Event] = []
+
+    await get(hub_of(Script([TAG]), clock, on_event=events.append).with_options(deadline=5))
+
+    assert 1 == len(events)
+
+
+async def test_events_are_values(clock: VirtualClock) -> None:
+    """They can be compared, kept and counted."""
+    event = AttemptEvent(operation="x", attempt=1, status=200, seconds=0.5)
+
+    assert event == AttemptEvent(operation="x", attempt=1, status=200, seconds=0.5)
+    assert 1 == len({event, AttemptEvent(operation="x", attempt=1, status=200, seconds=0.5)})
+
+
+# --- the log
+
+
+async def test_the_log_has_known_headers_and_arguments_alone(
+    clock: VirtualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """At DEBUG, one line an answer: account names, never bodies, bearers or what nobody knows."""
+    script = Script([Canned(503), TAG])
+    hub = hub_of(script, clock)
+    with caplog.at_level(logging.DEBUG, logger="hubapi"):
+        await hub.raw.request("GET", "/v2/x", query={"page": 2, "key": "hunter2"})
+
+    lines = [record.getMessage() for record in caplog.records if record.name == "hubapi"]
+    assert 3 == len(lines)
+    assert lines[0] == "raw GET /v2/x: attempt 1: GET /v2/x?page=2&key=***: 503 in 0.000 s ()"
+    assert lines[1].startswith("raw GET /v2/x: attempt 1 failed (raw GET /v2/x: 503 Service Unavailable); again in ")
+    assert lines[2] == (
+        "raw GET /v2/x: attempt 2: GET /v2/x?page=2&key=***: 200 in 0.000 s "
+        "(content-type: application/json, x-ratelimit-remaining: 599)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://hub.docker.com/v2/auditlogs/acme", "/v2/auditlogs/acme"),
+        ("https://hub.docker.com/v2/x?page=2&page_size=100", "/v2/x?page=2&page_size=100"),
+        ("https://hub.docker.com/v2/x?token=hunter2&page=2", "/v2/x?token=***&page=2"),
+        ("https://hub.docker.com/v2/x?filter=userName+eq+%22a%22", "/v2/x?filter=***"),
+        ("https://hub.docker.com/v2/x?flag", "/v2/x?flag=***"),
+    ],
+)
+def test_unknown_arguments_are_named_only(url: str, expected: str) -> None:
+    """Nobody knows what a caller of the escape hatch puts there."""
+    assert expected == shown_target(url)
+
+
+async def test_the_errors_are_the_same_with_and_without_hooks(clock: VirtualClock) -> None:
+    """Hooks look on."""
+
+    async def through(request: AttemptRequest, call_next: CallNext) -> AttemptAnswer:
+        return await call_next(request)
+
+    for reply, kind in ((Canned(404), NotFound), (Canned(500), ServerError)):
+        with pytest.raises(kind) as caught:
+            await get(hub_of(Script([reply]), clock, max_attempts=1, middleware=through))
+        assert ("repositories.get_tag", 1) == (caught.value.operation, caught.value.attempts)

@@ -1,0 +1,154 @@
+"""Whether and when to send again."""
+
+import math
+
+import anyio
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hubapi import HubError, ServerError
+from hubapi._pipeline.retry import RetryBudget, RetryPolicy, backoff, classify, parse_date, parse_retry_after, retry_at
+from hubapi.testing import VirtualClock
+from tests.pipeline.scripted import Script, hub_of, json
+
+DATE = "Tue, 14 Nov 2023 22:13:20 GMT"
+NOW = 1_700_000_000.0
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({"x-retry-after": "1700000030"}, 30.0),
+        ({"retry-after": "1700000030"}, 30.0),
+        ({"retry-after": "1700000030000"}, 30.0),
+        ({"retry-after": "1700000030500"}, 30.5),
+        ({"retry-after": "30"}, 30.0),
+        ({"retry-after": "1.5"}, 1.5),
+        ({"retry-after": "Tue, 14 Nov 2023 22:13:50 GMT"}, 30.0),
+        ({"x-ratelimit-reset": "1700000058"}, 58.0),
+        ({"x-retry-after": "1700000030", "retry-after": "7", "x-ratelimit-reset": "1700000058"}, 30.0),
+        ({"x-retry-after": "soon", "retry-after": "7"}, 7.0),
+        ({"x-retry-after": "-1", "retry-after": "nan", "x-ratelimit-reset": "1700000058"}, 58.0),
+        ({"retry-after": "5, 10"}, 10.0),
+        ({"retry-after": "1600000000"}, 0.0),
+        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0.0),
+        ({"retry-after": "2592000"}, 2_592_000.0),
+        ({"retry-after": "inf"}, None),
+        ({"retry-after": ""}, None),
+        ({}, None),
+    ],
+)
+def test_every_form_of_a_wait_is_understood(headers: dict[str, str], expected: float | None) -> None:
+    """Epochs in seconds and milliseconds, seconds, dates, lists; counted from the answer's own date."""
+    assert parse_retry_after({**headers, "date": DATE}, wall_now=0) == expected
+
+
+def test_without_a_date_the_local_clock_has_to_do() -> None:
+    """It is all there is."""
+    assert parse_retry_after({"retry-after": "1700000030"}, wall_now=NOW + 10) == 20.0
+
+
+@given(st.dictionaries(st.sampled_from(["x-retry-after", "retry-after", "x-ratelimit-reset", "date"]), st.text()))
+def test_no_wait_is_too_absurd(headers: dict[str, str]) -> None:
+    """A wait is a number of seconds that is none below zero, or there is none."""
+    seconds = parse_retry_after(headers, NOW)
+
+    assert seconds is None or 0 <= seconds < math.inf
+
+
+def test_a_moment_that_no_calendar_reaches_is_none() -> None:
+    """Not an error of the calendar's."""
+    assert (retry_at(1e30, NOW), parse_date("Fri, 31 Dec 99999 23:59:59 GMT"), parse_date(None)) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("status", "idempotent", "readable", "expected"),
+    [
+        (200, True, True, "return"),
+        (200, True, False, "again"),
+        (200, False, False, "fail"),
+        (401, False, True, "refresh"),
+        (429, False, True, "rate limited"),
+        (503, True, True, "again"),
+        (503, False, True, "fail"),
+        (404, True, True, "fail"),
+        (501, True, True, "fail"),
+    ],
+)
+def test_a_status_says_what_to_do(status: int, *, idempotent: bool, readable: bool, expected: str) -> None:
+    """Only what may be processed twice is sent again after it may have been processed."""
+    assert classify(status, idempotent=idempotent, readable=readable) == expected
+
+
+def test_backoff_is_drawn_from_all_of_a_doubling_range() -> None:
+    """Full jitter: from nothing to a bound that doubles up to a cap."""
+    drawn: list[tuple[float, float]] = []
+
+    def uniform(low: float, high: float) -> float:
+        drawn.append((low, high))
+        return high
+
+    policy = RetryPolicy(first_s=0.5, cap_s=20)
+    waits = [backoff(attempt, policy, uniform) for attempt in (1, 2, 3, 6, 7, 5000)]
+
+    assert drawn == [(0.0, 0.5), (0.0, 1.0), (0.0, 2.0), (0.0, 16.0), (0.0, 20.0), (0.0, 20.0)]
+    assert waits == [high for _, high in drawn]
+
+
+def test_a_retry_budget_is_a_bucket() -> None:
+    """It holds so many, refills by the fifth, and never beyond its rim."""
+    budget = RetryBudget(reserve=2, per_call=0.5)
+
+    assert [budget.spend() for _ in range(3)] == [True, True, False]
+    budget.earn()
+    assert not budget.spend()
+    budget.earn()
+    assert [budget.spend(), budget.spend()] == [True, False]
+    for _ in range(100):
+        budget.earn()
+    assert budget.left == 2
+
+
+@pytest.mark.anyio
+async def test_an_outage_does_not_multiply_the_traffic() -> None:
+    """A thousand calls to a server that fails everything: the reserve and a fifth on top, not three more for each."""
+    async with VirtualClock() as clock:
+        script = Script([json({"message": "unavailable"}, 503)])
+        hub = hub_of(script, clock)
+
+        async def worker() -> None:
+            for _ in range(100):
+                with pytest.raises(ServerError):
+                    await hub.raw.request("GET", "/v2/x")
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(10):
+                tasks.start_soon(worker)
+
+        assert 1000 + 100 <= len(script.requests) <= 1000 + 100 + 200
+        assert hub.counters.retries == len(script.requests) - 1000
+
+
+@pytest.mark.anyio
+async def test_a_429_is_neither_an_attempt_nor_a_retry() -> None:
+    """A call that may be sent once only is sent again after each of them, and the budget is not touched."""
+    async with VirtualClock() as clock:
+        script = Script([*[json({"detail": "Rate limit exceeded"}, 429, **{"retry-after": "1"})] * 5, json({})])
+        hub = hub_of(script, clock, max_attempts=1)
+        await hub.raw.request("GET", "/v2/x")
+
+        assert (len(script.requests), hub.counters.rate_limited, hub.counters.retries) == (6, 5, 0)
+        assert hub._pipeline.line.budget.left == 100
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("deadline", [0.3, 1.0, 5.0])
+async def test_no_backoff_outlives_the_deadline(deadline: float) -> None:
+    """What failed is raised as soon as there is no time for another attempt."""
+    async with VirtualClock() as clock:
+        hub = hub_of(Script([json({}, 503)]), clock, deadline=deadline, max_attempts=100)
+        with pytest.raises(HubError):
+            await hub.raw.request("GET", "/v2/x")
+
+        assert clock.monotonic() <= deadline

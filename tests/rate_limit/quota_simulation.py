@@ -1,0 +1,182 @@
+"""Workers, a line, a `Window` and a simulated server in one event loop of numbers: hours in milliseconds."""
+
+import heapq
+import math
+from collections.abc import Callable, Sequence
+from itertools import count
+from random import Random
+from typing import Literal
+
+from attrs import define, field, frozen
+
+from hubapi._rate_limit.headers import Reading
+from hubapi._rate_limit.window import Permit, Window
+from hubapi.testing import RateLimit
+from hubapi.testing._limits import FixedWindow, RollingWindow
+from hubapi.testing._limits import Reading as Told
+
+EPOCH = 1_735_689_600.0
+
+Kind = Literal["rolling", "fixed"]
+
+
+@frozen(kw_only=True)
+class Setting:
+    """What one simulation is about.
+
+    `phase` is where in a second of the server's clock it begins, `skew_s` how wrong that clock is, `opened_s` how long
+    ago somebody else opened the window, with `used` requests; `others` are when another client sends.
+    """
+
+    jobs: int
+    kind: Kind = "rolling"
+    limit: int = 180
+    workers: int = 8
+    latency_s: float = 0.15
+    jitter: float = 0.2
+    window_s: float = 60.0
+    seed: int = 0
+    phase: float = 0.37
+    skew_s: float = 0.0
+    dated: bool = True
+    opened_s: float = 30.0
+    used: int = 0
+    others: Sequence[float] = ()
+
+
+@define
+class Simulation:
+    """Runs a setting to its end."""
+
+    setting: Setting
+    window: Window = field(init=False)
+    server: RollingWindow | FixedWindow = field(init=False)
+    now: float = 0.0
+    took_s: float = 0.0
+    answers: int = 0
+    refused: int = 0
+    done: int = 0
+    waiting: int = 0
+    coming: int = 0
+    _wakes: float = -math.inf
+    largest: int = 0  # of what the model kept of the past
+    _events: list[tuple[float, int, Callable[[], None]]] = field(factory=list[tuple[float, int, Callable[[], None]]])
+    _turns: "count[int]" = field(factory=count)
+    _random: Random = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        setting = self.setting
+        self._random = Random(setting.seed)  # noqa: S311 - meant to repeat
+        self.window = Window(setting.window_s)
+        policy = RateLimit(setting.limit, setting.window_s, kind=setting.kind)
+        self.server = RollingWindow(policy) if setting.kind == "rolling" else FixedWindow(policy)
+        for _ in range(setting.used):
+            self.server.take(self._server_time() - setting.opened_s)
+        for moment in setting.others:
+            self._at(moment, self._somebody_else)
+        self.coming = setting.jobs
+
+    def run(self) -> "Simulation":
+        for _ in range(min(self.setting.workers, self.setting.jobs)):
+            self._next_job()
+        self._pump()
+        while self.done < self.setting.jobs:
+            assert self._events, "nobody sends and nothing is under way: a deadlock"
+            self.now, _, happen = heapq.heappop(self._events)
+            happen()
+            self._pump()
+            self.largest = max(self.largest, len(self.window._bounds), len(self.window._answered))
+        return self
+
+    @property
+    def refused_per_1000(self) -> float:
+        return 1000 * self.refused / self.answers
+
+    def _server_time(self) -> float:
+        return EPOCH + self.setting.phase + self.setting.skew_s + self.now
+
+    def _at(self, moment: float, happen: Callable[[], None]) -> None:
+        heapq.heappush(self._events, (moment, next(self._turns), happen))
+
+    def _after_travel(self, happen: Callable[[], None]) -> None:
+        spread = 1 + self._random.uniform(-self.setting.jitter, self.setting.jitter)
+        self._at(self.now + self.setting.latency_s / 2 * spread, happen)
+
+    def _next_job(self) -> None:
+        if self.coming > 0:
+            self.coming -= 1
+            self.waiting += 1
+
+    def _pump(self) -> None:
+        while self.waiting:
+            wait = self.window.wait(self.now)
+            if wait == math.inf:
+                return
+            if wait > 0:
+                due = max(self.now + wait, math.nextafter(self.now, math.inf))
+                if due < self._wakes or self._wakes <= self.now:
+                    self._wakes = due
+                    self._at(due, lambda: None)
+                return
+            self.waiting -= 1
+            permit = self.window.take(self.now)
+            self._after_travel(lambda permit=permit: self._arrive(permit))  # type: ignore[misc]
+
+    def _arrive(self, permit: Permit) -> None:
+        told = self.server.take(self._server_time())
+        date = float(math.floor(self._server_time()))
+        self._after_travel(lambda: self._answer(permit, told, date))
+
+    def _answer(self, permit: Permit, told: Told, date: float) -> None:
+        reading = Reading(
+            limit=told.limit,
+            remaining=told.remaining,
+            reset=float(told.reset),
+            date=date if self.setting.dated else None,
+        )
+        closed_for = None if told.passes else math.ceil(told.free_at) - date
+        self.window.answered(permit, self.now, reading, closed_for)
+        self.answers += 1
+        if told.passes:
+            self.done += 1
+            self.took_s = self.now
+            self._next_job()
+        else:
+            self.refused += 1
+            self.waiting += 1
+
+    def _somebody_else(self) -> None:
+        self.server.take(self._server_time())
+
+
+def efficiency(simulation: Simulation) -> float:
+    """What an omniscient client with the same width and latency would need, over what it took."""
+    return ideal_s(simulation.setting) / simulation.took_s
+
+
+def ideal_s(setting: Setting) -> float:
+    """Each window's requests the moment it allows them, and the last one's as fast as the workers are.
+
+    A window that somebody else opened ends, for all that anyone can know, at the whole second that its `reset` tells.
+    """
+    first, jobs = 0.0, setting.jobs
+    if setting.used:
+        first = setting.window_s - setting.opened_s
+        first += -(setting.phase + setting.skew_s + first) % 1
+        jobs -= setting.limit - setting.used
+    windows = math.ceil(jobs / setting.limit)
+    last = jobs - (windows - 1) * setting.limit
+    return first + (windows - 1) * setting.window_s + math.ceil(last / setting.workers) * setting.latency_s
+
+
+def another_client(how: Literal["at random", "in bursts"], share: float, setting: Setting) -> list[float]:
+    """When somebody else sends who takes a share of the limit, one by one or half a window's worth at a time."""
+    random = Random(setting.seed + 1)  # noqa: S311 - meant to repeat
+    size = 1 if how == "at random" else max(1, int(share * setting.limit / 2))
+    rate = share * setting.limit / setting.window_s / size
+    moments: list[float] = []
+    moment = 0.0
+    while moment < 40 * setting.window_s:
+        moment += random.expovariate(rate)
+        moments += [moment + number * 0.01 for number in range(size)]
+    return moments

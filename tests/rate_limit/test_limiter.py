@@ -1,0 +1,285 @@
+"""The gate: its line, its closing and its reopening."""
+
+import math
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
+
+import anyio
+import pytest
+from attrs import define, field
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hubapi._rate_limit.limiter import Gate
+from hubapi.errors import HubError, NoAnswerError, NotSentError, RateLimited
+from hubapi.testing import VirtualClock
+
+pytestmark = pytest.mark.anyio
+
+
+def told(remaining: int, limit: int = 100, **more: str) -> dict[str, str]:
+    return {
+        "x-ratelimit-limit": str(limit),
+        "x-ratelimit-remaining": str(remaining),
+        "x-ratelimit-reset": "1735689658",
+        **more,
+    }
+
+
+@define(eq=False)
+class Callers:
+    """Sends requests through a gate, and notes who got through when, and how it ended."""
+
+    gate: Gate
+    clock: VirtualClock
+    passed: list[tuple[str, float]] = field(factory=list[tuple[str, float]])
+    refused: list[tuple[str, float, RateLimited]] = field(factory=list[tuple[str, float, RateLimited]])
+
+    async def call(
+        self,
+        name: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        closed_for: float | None = None,
+        takes_s: float = 0.1,
+        patience_s: float = math.inf,
+        ends: float = math.inf,
+    ) -> None:
+        """One request; without headers its answer never comes."""
+        try:
+            with await self.gate.permit(patience_s=patience_s, ends=ends) as passage:
+                self.passed.append((name, round(self.clock.monotonic(), 3)))
+                passage.sending()
+                await self.clock.sleep(takes_s)
+                if headers is not None:
+                    passage.answered(headers, closed_for)
+        except RateLimited as error:
+            self.refused.append((name, round(self.clock.monotonic(), 3), error))
+
+    @property
+    def order(self) -> list[str]:
+        return [name for name, _ in self.passed]
+
+
+async def test_permits_go_first_come_first_served() -> None:
+    """Whatever the room, the line keeps its order."""
+    async with VirtualClock() as clock:
+        callers = Callers(Gate(clock=clock), clock)
+        async with anyio.create_task_group() as tasks:
+            for number in range(30):
+                tasks.start_soon(callers.call, str(number), told(99 - number))
+                await clock.sleep(0.001)
+
+        assert callers.order == [str(number) for number in range(30)]
+
+
+async def close(callers: Callers, seconds: float = 10.0) -> None:
+    """Let a 429 close the gate, at 0.1 s."""
+    await callers.call("429", told(0), closed_for=seconds)
+
+
+@pytest.mark.parametrize(("error", "left"), [(NotSentError("refused"), 2), (NoAnswerError("broken off"), 0)])
+async def test_only_what_was_sent_may_have_taken_a_place(error: HubError, left: int) -> None:
+    """A connection that was refused hands its place on; of an answer that never came nobody knows."""
+    async with VirtualClock() as clock:
+        gate = Gate(clock=clock)
+        with await gate.permit() as passage:
+            passage.sending()
+            passage.answered(told(2))
+        for _ in range(2):
+            with suppress(HubError), await gate.permit() as passage:
+                passage.sending()
+                raise error
+
+        assert left == gate._window.available(clock.monotonic())
+
+
+@pytest.mark.parametrize("outcome", ["200", "500", "429", "lost", "not sent", "cancelled"])
+async def test_one_probe_reopens_the_gate_and_the_rest_follow(outcome: str) -> None:
+    """However the probe ends; only another 429 keeps them waiting."""
+    async with VirtualClock() as clock:
+        callers = Callers(Gate(clock=clock), clock)
+        await close(callers)
+
+        async def probe() -> None:
+            match outcome:
+                case "200":
+                    await callers.call("probe", told(50), takes_s=1)
+                case "500":
+                    await callers.call("probe", {}, takes_s=1)
+                case "429":
+                    await callers.call("probe", told(0), closed_for=20, takes_s=1)
+                case "lost":
+                    await callers.call("probe", takes_s=1)
+                case "cancelled":
+                    with clock.move_on_after(11):
+                        await callers.call("probe", told(50), takes_s=5)
+                case _:
+                    with suppress(NotSentError), await callers.gate.permit():
+                        callers.passed.append(("probe", clock.monotonic()))
+                        await clock.sleep(1)
+                        raise NotSentError("the connection was refused")
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(probe)
+            await clock.sleep(0.5)
+            for number in range(4):
+                tasks.start_soon(callers.call, str(number), told(49 - number))
+
+        times = [at for _, at in callers.passed[1:]]
+        first_after = {"429": 31.1}.get(outcome, 11.1)
+        # Unless the probe was answered, the next goes alone in its place.
+        alone = outcome in {"429", "lost", "not sent", "cancelled"}
+        expected = [10.1, first_after, *[first_after + 0.1 * alone] * 3]
+        assert sorted(callers.order) == ["0", "1", "2", "3", "429", "probe"]
+        assert times == pytest.approx(expected)
+
+
+async def test_a_closed_gate_is_closed_to_everybody() -> None:
+    """Those in line, those who come later, and the one that was refused."""
+    async with VirtualClock() as clock:
+        callers = Callers(Gate(clock=clock), clock)
+        async with anyio.create_task_group() as tasks:
+            await close(callers)
+            for number in range(20):
+                tasks.start_soon(callers.call, str(number), told(80))
+                await clock.sleep(0.4)
+
+        assert min(at for _, at in callers.passed[1:]) == pytest.approx(10.1)
+        assert len(callers.passed) == 21
+
+
+async def test_a_long_closure_is_told_at_once_wherever_one_stands() -> None:
+    """To the head, to the middle, to whoever comes later; the patient keep their places."""
+    async with VirtualClock() as clock:
+        gate = Gate(clock=clock)
+        callers = Callers(gate, clock)
+        async with anyio.create_task_group() as tasks:
+            # Cold, the gate lets eight pass; the first of them is refused for ten hours while others stand in line.
+            tasks.start_soon(partial(callers.call, "429", told(0, 600), closed_for=36_000, takes_s=1))
+            for number in range(7):
+                tasks.start_soon(partial(callers.call, f"under way {number}", told(9), takes_s=2))
+            await clock.sleep(0.5)
+            for name, patience_s in [("head", 300.0), ("patient", math.inf), ("middle", 300.0), ("last", 300.0)]:
+                tasks.start_soon(partial(callers.call, name, {}, patience_s=patience_s))
+            await clock.sleep(4.5)
+            await callers.call("later", patience_s=300)
+            tasks.cancel_scope.cancel()
+
+        refused = {name: at for name, at, _ in callers.refused}
+        assert refused == {"head": 1.0, "middle": 1.0, "last": 1.0, "later": 5.0}
+        error = callers.refused[0][2]
+        assert (error.retry_after, error.limit, error.remaining, error.status) == (36_000, 600, 0, 429)
+        assert error.retry_at is not None
+        assert "patient" not in callers.order
+
+
+async def test_a_closure_that_outlives_a_deadline_is_told_at_once() -> None:
+    """Waiting until the deadline would be of no use."""
+    async with VirtualClock() as clock:
+        callers = Callers(Gate(clock=clock), clock)
+        await close(callers, 60)
+        async with anyio.create_task_group() as tasks:
+            for name, ends in [("long", 100.0), ("short", 30.0)]:
+                tasks.start_soon(partial(callers.call, name, told(5), ends=ends))
+
+        assert [(name, at) for name, at, _ in callers.refused] == [("short", 0.1)]
+        assert callers.passed[1:] == [("long", 60.1)]
+
+
+@pytest.mark.parametrize("who", [0, 1, 2, 4])
+async def test_whoever_gives_up_lets_the_next_go_on(who: int) -> None:
+    """The head of the line, anyone in it, the last."""
+    async with VirtualClock() as clock:
+        callers = Callers(Gate(clock=clock), clock)
+        await close(callers)
+        scopes = [anyio.CancelScope() for _ in range(5)]
+
+        async def caller(number: int) -> None:
+            with scopes[number]:
+                await callers.call(str(number), told(50 - number))
+
+        async with anyio.create_task_group() as tasks:
+            for number in range(5):
+                tasks.start_soon(caller, number)
+                await clock.sleep(0.1)
+            scopes[who].cancel()
+
+        assert callers.order[1:] == [str(number) for number in range(5) if number != who]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(0, 3),  # when it comes
+            st.floats(0, 1),  # how long it takes
+            st.sampled_from(["200", "429", "none", "not sent", "lost"]),
+            st.none() | st.floats(0, 5),  # when it is cancelled
+        ),
+        min_size=1,
+        max_size=25,
+    )
+)
+def test_no_permit_is_ever_lost(calls: list[tuple[float, float, str, float | None]]) -> None:
+    """Whoever is cancelled at whatever point: everybody else gets through, and nothing stays taken."""
+
+    async def run() -> None:
+        async with VirtualClock() as clock:
+            gate = Gate(clock=clock)
+
+            async def caller(comes: float, takes: float, outcome: str, cancelled: float | None) -> None:
+                await clock.sleep(comes)
+                time_left = clock.move_on_after(math.inf if cancelled is None else cancelled)
+                with time_left, await gate.permit() as passage:
+                    if outcome == "not sent":
+                        raise NotSentError("no")
+                    passage.sending()
+                    await clock.sleep(takes)
+                    if outcome in {"200", "429"}:
+                        passage.answered(told(3), 0.7 if outcome == "429" else None)
+                    elif outcome == "none":
+                        passage.answered({})
+
+            async def quiet(call: tuple[float, float, str, float | None]) -> None:
+                with suppress(NotSentError):
+                    await caller(*call)
+
+            async with anyio.create_task_group() as tasks:
+                for call in calls:
+                    tasks.start_soon(quiet, call)
+            assert (len(gate._line), gate._window._under_way, gate._window._probes) == (0, 0, 0)
+            assert clock.monotonic() < 60 * 26
+
+    anyio.run(run, backend="asyncio")
+
+
+async def test_a_cancelled_crowd_that_sent_nothing_takes_no_room() -> None:
+    """Calls that gave up before they went out are as if they had never been."""
+    async with VirtualClock() as clock:
+        gate = Gate(clock=clock)
+        callers = Callers(gate, clock)
+        await callers.call("first", told(20))
+
+        async def give_up() -> None:
+            with clock.move_on_after(1), await gate.permit():
+                await clock.sleep(5)
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(20):
+                tasks.start_soon(give_up)
+
+        assert gate._window.available(clock.monotonic()) == 20
+
+
+async def test_pauses_are_added_up() -> None:
+    """`paused_s` is what the head of the line has waited for room."""
+    async with VirtualClock() as clock:
+        gate = Gate(clock=clock)
+        callers = Callers(gate, clock)
+        await close(callers)
+        assert gate.closed_for == 10.0
+        await callers.call("next", told(9))
+
+        assert (gate.paused_s, gate.closed_for) == (10.0, 0.0)

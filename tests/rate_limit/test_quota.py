@@ -1,0 +1,179 @@
+"""Within the limit, and no slower than it allows: the model against simulated servers, then a hub against FakeHub."""
+
+import math
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Literal
+
+import anyio
+import pytest
+from attrs import evolve
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hubapi import AsyncHub, PersonalAccessToken
+from hubapi._rate_limit.limiter import Gate
+from hubapi.testing import FakeHub, RateLimit, VirtualClock
+from tests.rate_limit.quota_simulation import Kind, Setting, Simulation, another_client, efficiency
+from tests.transport.distant import Distant, Silent
+
+KINDS: list[Kind] = ["rolling", "fixed"]
+
+
+@pytest.mark.parametrize("skew_s", [0.0, 30.0, -30.0])
+@pytest.mark.parametrize("windows", [3, 10])
+@pytest.mark.parametrize("workers", [8, 32])
+@pytest.mark.parametrize("limit", [180, 600])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_long_job_uses_the_whole_quota(kind: Kind, limit: int, workers: int, windows: int, skew_s: float) -> None:
+    """At least 99 % of it, without one 429."""
+    phase = (limit + workers + windows) / 7 % 1
+    job = Setting(jobs=windows * limit, kind=kind, limit=limit, workers=workers, skew_s=skew_s, phase=phase)
+    simulation = Simulation(job).run()
+
+    assert (simulation.refused, efficiency(simulation) >= 0.99) == (0, True), efficiency(simulation)
+
+
+@pytest.mark.parametrize("opened_s", [2.0, 30.0, 45.0])
+@pytest.mark.parametrize("workers", [8, 32])
+@pytest.mark.parametrize("limit", [180, 600])
+def test_a_window_that_somebody_else_opened_is_used_up_too(limit: int, workers: int, opened_s: float) -> None:
+    """And the next one from the second on that the server tells."""
+    setting = Setting(jobs=4 * limit, kind="fixed", limit=limit, workers=workers, used=limit // 2, opened_s=opened_s)
+    simulation = Simulation(setting).run()
+
+    assert (simulation.refused, efficiency(simulation) >= 0.985) == (0, True), efficiency(simulation)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.5])
+@pytest.mark.parametrize("how", ["at random", "in bursts"])
+@pytest.mark.parametrize("workers", [8, 32])
+@pytest.mark.parametrize("kind", KINDS)
+def test_another_client_of_the_account_costs_few_refusals(
+    kind: Kind, workers: int, how: Literal["at random", "in bursts"], share: float
+) -> None:
+    """It takes what it likes, whatever it is told; at most 15 in 1000 of our answers are 429s, and every job ends."""
+    setting = Setting(jobs=180 * 8, kind=kind, workers=workers)
+    simulation = Simulation(evolve(setting, others=another_client(how, share, setting))).run()
+
+    assert simulation.done == setting.jobs
+    assert simulation.refused_per_1000 <= 15
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    st.builds(
+        Setting,
+        jobs=st.integers(1, 400),
+        kind=st.sampled_from(KINDS),
+        limit=st.integers(1, 120),
+        workers=st.integers(1, 40),
+        latency_s=st.floats(0.001, 5.0),
+        jitter=st.floats(0.0, 1.0),
+        window_s=st.sampled_from([5.0, 10.0, 60.0, 3600.0]),
+        seed=st.integers(0, 99),
+        phase=st.floats(0.0, 1.0),
+        dated=st.booleans(),
+    )
+)
+def test_alone_it_is_never_refused_once_it_knows_the_limit(setting: Setting) -> None:
+    """Whatever the latencies, the limit and the width; and it never comes to a stop."""
+    # Before the first answer it may send a few: it can't know of a limit below that.
+    simulation = Simulation(evolve(setting, limit=max(setting.limit, 8))).run()
+
+    assert simulation.refused == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_it_remembers_stays_bounded(kind: Kind) -> None:
+    """A window's worth of answers, however long it runs."""
+    simulation = Simulation(Setting(jobs=12_000, kind=kind, limit=40, window_s=10.0)).run()
+
+    assert simulation.largest <= 2 * 40
+
+
+@asynccontextmanager
+async def hubs(
+    fake: FakeHub, clock: VirtualClock, number: int = 1, *, share: bool = False
+) -> AsyncGenerator[list[AsyncHub]]:
+    transport = Distant(fake.transport(), clock)
+    gate = Gate(clock=clock) if share else None
+    credentials = PersonalAccessToken("moby", "dckr_pat_moby")
+    yield [AsyncHub(credentials, transport=transport, clock=clock, limiter=gate) for _ in range(number)]
+
+
+def a_fake(clock: VirtualClock, limit: RateLimit, skew_s: float = 0.0) -> FakeHub:
+    fake = FakeHub(clock=clock, limit=limit, skew_s=skew_s)
+    fake.add_user("moby", tokens=["dckr_pat_moby"])
+    fake.add_repository("library", "python", tags=3)
+    return fake
+
+
+async def work(hub: AsyncHub, jobs: int, workers: int) -> None:
+    left = iter(range(jobs))
+
+    async def worker() -> None:
+        for _ in left:
+            await hub.repositories.get_tag("library", "python", "latest")
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(workers):
+            tasks.start_soon(worker)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("skew_s", [0.0, 30.0])
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_hub_keeps_within_the_limit_and_wastes_nothing(kind: Kind, skew_s: float) -> None:
+    """As in the simulation, end to end: three windows' worth of calls, a login, and no 429."""
+    async with VirtualClock(wall_offset_s=skew_s) as clock:
+        fake = a_fake(clock, RateLimit(60, kind=kind), skew_s=-skew_s / 2)
+        async with hubs(fake, clock) as (hub,):
+            await work(hub, 180, workers=8)
+        ideal_s = 2 * 60 + math.ceil(60 / 8) * 0.15
+
+        assert (fake.count(status=429), fake.count(operation="repositories.get_tag")) == (0, 180)
+        assert ideal_s / clock.monotonic() >= 0.985
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("kind", KINDS)
+async def test_two_hubs_with_one_gate_keep_within_the_limit_together(kind: Kind) -> None:
+    """Neither knows of the other; the gate does."""
+    async with VirtualClock() as clock:
+        fake = a_fake(clock, RateLimit(60, kind=kind))
+        async with hubs(fake, clock, 2, share=True) as both, anyio.create_task_group() as tasks:
+            for hub in both:
+                tasks.start_soon(work, hub, 90, 4)
+
+        assert (fake.count(status=429), fake.count(status=200, operation="repositories.get_tag")) == (0, 180)
+        assert (2 * 60 + 8 * 0.15) / clock.monotonic() >= 0.985
+
+
+@pytest.mark.anyio
+async def test_a_server_that_tells_of_no_limit_is_not_throttled() -> None:
+    """After the first few, all go at once."""
+    async with VirtualClock() as clock:
+        fake = a_fake(clock, RateLimit(10_000))
+        transport = Silent(Distant(fake.transport(), clock))
+        hub = AsyncHub(PersonalAccessToken("moby", "dckr_pat_moby"), transport=transport, clock=clock)
+        await work(hub, 400, workers=32)
+
+        assert (hub.rate_limit, fake.count(operation="repositories.get_tag")) == (None, 400)
+        # A login, one round trip of the first eight, then 32 at a time.
+        assert clock.monotonic() <= 0.18 * (2 + math.ceil(400 / 32))
+
+
+@pytest.mark.anyio
+async def test_the_rate_limit_is_that_of_the_newest_answer() -> None:
+    """`hub.rate_limit` follows the headers."""
+    async with VirtualClock() as clock:
+        fake = a_fake(clock, RateLimit(60))
+        async with hubs(fake, clock) as (hub,):
+            told = []
+            for _ in range(3):
+                await hub.repositories.get_tag("library", "python", "latest")
+                assert hub.rate_limit is not None
+                told.append(hub.rate_limit.remaining)
+
+        assert told == [59, 58, 57]

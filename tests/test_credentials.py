@@ -1,0 +1,261 @@
+"""What can't work is refused before anything is sent, in words that never show a secret."""
+
+import copy
+import pickle
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+import hubapi
+from hubapi import (
+    Anonymous,
+    AsyncHub,
+    ConfigurationError,
+    Credentials,
+    OrgAccessToken,
+    Password,
+    PersonalAccessToken,
+    StaticToken,
+    Totp,
+)
+from hubapi._secret import Secret
+from hubapi.credentials import credentials_from_env, scim_token_from_env
+
+# The frames of the package: its folder, whatever the checkout around it is called.
+PACKAGE = str(Path(hubapi.__file__).parent)
+KEY = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
+TOKEN = "dckr_pat_canary-4711"
+VARIABLES = ["USERNAME", "PASSWORD", "TOKEN", "ORG", "ORG_TOKEN", "SCIM_TOKEN", "BASE_URL"]
+
+MAKERS: list[Callable[[str], object]] = [
+    lambda secret: Password("moby", secret),
+    lambda secret: PersonalAccessToken("moby", secret),
+    lambda secret: OrgAccessToken("acme", secret),
+    StaticToken,
+    Totp,
+]
+
+
+@pytest.fixture(autouse=True)
+def nothing_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in VARIABLES:
+        monkeypatch.delenv(f"HUBAPI_{name}", raising=False)
+
+
+def shown_by(error: BaseException) -> str:
+    """What a log would show of an error, with the locals of every frame but this test's own."""
+    found = traceback.TracebackException.from_exception(error, capture_locals=True)
+    found.stack = traceback.StackSummary.from_list(
+        [frame for frame in found.stack if frame.filename.startswith(PACKAGE)]
+    )
+    return "".join(found.format())
+
+
+# --- tokens
+
+
+@pytest.mark.parametrize("make", [MAKERS[1], MAKERS[2], MAKERS[3]])
+@pytest.mark.parametrize(
+    ("spoil", "what"),
+    [
+        ("canary-4711\n", "a line break as character 12 of 12"),
+        ("\r\ncanary-4711", "a line break as character 1 of 13"),
+        ("canary 4711", "a space or tab as character 7 of 11"),
+        ("canary\t4711", "a space or tab as character 7"),
+        ("canary\u00a04711", "a space or tab as character 7"),
+        ("canary\u20134711", "something that is not ASCII as character 7"),
+        ("canary\udc804711", "something that is not ASCII as character 7"),
+        ("canary\x004711", "a control character as character 7"),
+        ("\ufeffcanary4711", "something that is not ASCII as character 1"),
+        ("", "is empty"),
+    ],
+)
+def test_what_no_token_holds_is_refused(make: Callable[[str], object], spoil: str, what: str) -> None:
+    """White space, line breaks and anything outside ASCII: the message says what and where, and never the token."""
+    with pytest.raises(ConfigurationError, match=what) as caught:
+        make(spoil)
+
+    assert "canary" not in shown_by(caught.value)
+
+
+@pytest.mark.parametrize("make", [MAKERS[0], MAKERS[1], MAKERS[3]])
+def test_an_organisations_token_has_its_own_credentials(make: Callable[[str], object]) -> None:
+    """A `dckr_oat_` token fails at the users' login (D19): the message says what to use instead."""
+    with pytest.raises(ConfigurationError, match=r"use OrgAccessToken\(org, token\)") as caught:
+        make("dckr_oat_canary")
+
+    assert "canary" not in shown_by(caught.value)
+
+
+def test_a_personal_access_token_is_no_bearer() -> None:
+    """It has to be exchanged first."""
+    with pytest.raises(ConfigurationError, match=r"use PersonalAccessToken\(username, token\)"):
+        StaticToken(TOKEN)
+
+
+def test_a_token_from_the_environment_may_be_missing() -> None:
+    """`os.environ.get` gives None where there is none: that is an empty token, not a crash."""
+    with pytest.raises(ConfigurationError, match="the personal access token is empty"):
+        PersonalAccessToken("moby", None)  # type: ignore[arg-type]
+
+
+def test_the_scim_token_is_looked_at_too() -> None:
+    """Like any other token."""
+    with pytest.raises(ConfigurationError, match="the SCIM token has a line break as character 7") as caught:
+        AsyncHub(scim_token="canary\n")
+
+    assert "canary" not in shown_by(caught.value)
+
+
+# --- passwords and names
+
+
+@pytest.mark.parametrize("password", [" ", "pässwörd", "a\nb", "日本", "\u2603"])
+def test_a_password_may_be_anything(password: str) -> None:
+    """White space and any alphabet are a password's own business."""
+    assert password == Password("moby", password).password.reveal()
+
+
+@pytest.mark.parametrize("password", ["", "canary\udc80"])
+def test_a_password_must_be_text(password: str) -> None:
+    """An empty one, or one that is no Unicode, can't be sent."""
+    with pytest.raises(ConfigurationError, match="the password is") as caught:
+        Password("moby", password)
+
+    assert "canary" not in shown_by(caught.value)
+
+
+@pytest.mark.parametrize("name", ["", "mo by", "moby\n", " moby", "mo\x00by"])
+@pytest.mark.parametrize("make", [Password, PersonalAccessToken, OrgAccessToken])
+def test_a_name_has_no_white_space(make: Callable[[str, str], object], name: str) -> None:
+    """A line break at its end is a common mistake."""
+    with pytest.raises(ConfigurationError, match="give the name alone"):
+        make(name, "canary")
+
+
+# --- two factors
+
+
+def test_a_totp_secret_is_read_as_people_write_it() -> None:
+    """With spaces, in lower case, with padding: the code is that of RFC 6238, appendix B."""
+    written = ["GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ", KEY.lower(), f" {KEY}==\n"]
+
+    assert ["287082"] * 3 == [Totp(text).at(59) for text in written]
+    assert "081804" == Totp(KEY).at(1_111_111_109.9)
+
+
+@pytest.mark.parametrize("key", ["", "canary!1", "189", KEY[:8], f"{KEY}A"])
+def test_a_totp_secret_that_is_none_is_refused(key: str) -> None:
+    """Digits that base32 lacks, too few, half a byte: said at once, not at the first login."""
+    with pytest.raises(ConfigurationError, match="TOTP secret") as caught:
+        Totp(key)
+
+    assert "canary" not in shown_by(caught.value).lower()
+
+
+def test_without_pyotp_totp_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """pyotp is an extra."""
+    monkeypatch.setitem(__import__("sys").modules, "pyotp.totp", None)
+
+    with pytest.raises(ConfigurationError, match=r"pip install 'hubapi-client\[totp\]'"):
+        Totp(KEY)
+
+
+# --- nothing shows
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_credentials_show_no_secret(make: Callable[[str], object]) -> None:
+    """Not in a repr, a format or a pickle; a copy is as good as the original."""
+    credentials = make(KEY)
+
+    assert KEY not in f"{credentials!r} {credentials} {credentials:}"
+    assert credentials == copy.copy(credentials) == copy.deepcopy(credentials) == make(KEY)
+    assert hash(credentials) == hash(make(KEY))
+    assert credentials != make(KEY[:-8] + "AAAAAAAA")
+    with pytest.raises(TypeError, match="a secret is not pickled"):
+        pickle.dumps(credentials)
+
+
+def test_a_secret_is_shown_to_nobody() -> None:
+    """Whatever is done with it short of `reveal`."""
+    secret = Secret("canary")
+
+    assert "canary" not in f"{secret} {secret!r} {secret!s:>9} {secret:>9} {[secret]} {dir(secret)}"
+    assert secret == Secret(secret) == copy.deepcopy(secret)
+    assert secret != "canary"
+    assert Secret("\udc80") == Secret("\udc80")
+    ways: list[Callable[[], object]] = [lambda: pickle.dumps(secret), secret.__reduce__, secret.__getstate__]
+    for reduce in ways:
+        with pytest.raises(TypeError, match="not pickled") as caught:
+            reduce()
+        assert "canary" not in shown_by(caught.value)
+
+
+# --- the environment
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({}, Anonymous()),
+        ({"USERNAME": "moby", "PASSWORD": "x y"}, Password("moby", "x y")),
+        ({"USERNAME": "moby", "TOKEN": TOKEN}, PersonalAccessToken("moby", TOKEN)),
+        ({"ORG": "acme", "ORG_TOKEN": "dckr_oat_x"}, OrgAccessToken("acme", "dckr_oat_x")),
+        ({"USERNAME": "moby", "PASSWORD": "", "TOKEN": TOKEN}, PersonalAccessToken("moby", TOKEN)),
+        ({"USERNAME": "moby", "ORG": "acme", "ORG_TOKEN": "dckr_oat_x"}, OrgAccessToken("acme", "dckr_oat_x")),
+        ({"USERNAME": "moby", "ORG": "acme", "TOKEN": TOKEN}, PersonalAccessToken("moby", TOKEN)),
+        ({"USERNAME": "", "ORG": ""}, Anonymous()),
+    ],
+)
+def test_the_environment_says_who(
+    monkeypatch: pytest.MonkeyPatch, environ: Mapping[str, str], expected: Credentials
+) -> None:
+    """One secret, and the name that goes with it; an empty variable is none."""
+    for name, value in environ.items():
+        monkeypatch.setenv(f"HUBAPI_{name}", value)
+
+    assert expected == credentials_from_env()
+
+
+@pytest.mark.parametrize(
+    ("environ", "message"),
+    [
+        ({"PASSWORD": "canary"}, "HUBAPI_PASSWORD is set, but not HUBAPI_USERNAME"),
+        ({"TOKEN": "canary"}, "HUBAPI_TOKEN is set, but not HUBAPI_USERNAME"),
+        ({"ORG_TOKEN": "canary"}, "HUBAPI_ORG_TOKEN is set, but not HUBAPI_ORG"),
+        ({"ORG_TOKEN": "canary", "USERNAME": "moby"}, "HUBAPI_ORG_TOKEN is set, but not HUBAPI_ORG"),
+        ({"USERNAME": "moby"}, "HUBAPI_USERNAME is set, but neither HUBAPI_PASSWORD nor HUBAPI_TOKEN"),
+        ({"ORG": "acme"}, "HUBAPI_ORG is set, but not HUBAPI_ORG_TOKEN"),
+        ({"USERNAME": "m", "PASSWORD": "canary", "TOKEN": "canary"}, "HUBAPI_PASSWORD and HUBAPI_TOKEN are set"),
+        ({"USERNAME": "m", "TOKEN": "canary", "ORG": "a", "ORG_TOKEN": "canary"}, "HUBAPI_TOKEN and HUBAPI_ORG_TOKEN"),
+        ({"PASSWORD": "canary", "ORG_TOKEN": "canary"}, "HUBAPI_PASSWORD and HUBAPI_ORG_TOKEN are set"),
+        ({"USERNAME": "moby", "TOKEN": "canary\n"}, "HUBAPI_USERNAME, HUBAPI_TOKEN: .* a line break as character 7"),
+        ({"USERNAME": "moby\n", "TOKEN": "canary"}, "HUBAPI_USERNAME, HUBAPI_TOKEN: username is 'moby"),
+        ({"USERNAME": "moby", "TOKEN": "dckr_oat_canary"}, "HUBAPI_TOKEN: .*use OrgAccessToken"),
+        ({"ORG": "acme", "ORG_TOKEN": "ca nary"}, "HUBAPI_ORG, HUBAPI_ORG_TOKEN: .* a space or tab as character 3"),
+        ({"SCIM_TOKEN": "canary\n"}, "HUBAPI_SCIM_TOKEN has a line break as character 7"),
+        ({"USERNAME": "moby", "PASSWORD": "canary", "BASE_URL": "hub.docker.com"}, "base_url is 'hub.docker.com'"),
+    ],
+)
+def test_mistakes_in_the_environment_are_named(
+    monkeypatch: pytest.MonkeyPatch, environ: Mapping[str, str], message: str
+) -> None:
+    """Half of a pair, two ways at once, what can't be sent: the variables by name, and never a secret."""
+    for name, value in environ.items():
+        monkeypatch.setenv(f"HUBAPI_{name}", value)
+
+    with pytest.raises(ConfigurationError, match=message) as caught:
+        AsyncHub.from_env()
+
+    assert "canary" not in shown_by(caught.value)
+
+
+def test_the_scim_token_comes_from_the_environment_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Apart from the others: the SCIM routes take no other bearer."""
+    assert scim_token_from_env() is None
+    monkeypatch.setenv("HUBAPI_SCIM_TOKEN", "scim")
+    assert Secret("scim") == scim_token_from_env()
+    assert ["scim"] == list(AsyncHub.from_env()._pipeline.line.bearers)

@@ -1,0 +1,373 @@
+"""No secret is ever shown: not in a repr, a message, a log, a traceback with its locals, an event or a pickle.
+
+Each secret is a canary, a text that stands nowhere else. Whatever is shown at any stage of any failure is searched.
+"""
+
+import base64
+import logging
+import pickle
+import traceback
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import anyio
+import anyio.abc
+import httpx
+import pytest
+from attrs import define, field
+
+from hubapi import (
+    AsyncHub,
+    AttemptAnswer,
+    AttemptRequest,
+    CallNext,
+    HubError,
+    OrgAccessToken,
+    Password,
+    PersonalAccessToken,
+    Settings,
+    StaticToken,
+)
+from hubapi._pipeline.pipeline import Options
+from hubapi._pipeline.retry import RetryPolicy
+from hubapi.credentials import Credentials
+from hubapi.models import (
+    AccessToken,
+    PostUsersLoginErrorResponse,
+    PostUsersLoginSuccessResponse,
+    Users2FALoginRequest,
+    UsersLoginRequest,
+)
+from hubapi.testing import FakeHub, VirtualClock
+from tests.pipeline.scripted import Canned, Reply, Script, json, text
+from tests.transport.test_transport import serving
+
+pytestmark = pytest.mark.anyio
+
+
+def _jwt() -> str:
+    claims = base64.urlsafe_b64encode(b'{"exp":4102444800,"iat":1735689600}').rstrip(b"=").decode()
+    return f"eyJhbGciOiJub25lIn0.{claims}.canary-jwt"
+
+
+CANARIES = {
+    "password": "canary-password",
+    "pat": "dckr_pat_canary",
+    "oat": "dckr_oat_canary",
+    "static": "canary-static",
+    "scim": "canary-scim",
+    "code": "canary-2fa-code",
+    "pending": "canary-2fa-pending",
+    "jwt": _jwt(),
+    "created": "dckr_pat_created_canary",
+    "refresh": "canary-refresh",
+}
+CREDENTIALS: dict[str, Callable[[], Credentials]] = {
+    "password": lambda: Password("moby", CANARIES["password"]),
+    "second factor": lambda: Password("moby", CANARIES["password"], two_factor=lambda: CANARIES["code"]),
+    "pat": lambda: PersonalAccessToken("moby", CANARIES["pat"]),
+    "oat": lambda: OrgAccessToken("acme", CANARIES["oat"]),
+    "static": lambda: StaticToken(CANARIES["static"]),
+}
+
+
+@define
+class Witness:
+    """Collects all that anybody is shown."""
+
+    shown: list[str] = field(factory=list[str], repr=False)
+
+    def see(self, *things: object) -> None:
+        self.shown += [f"{thing!r} {thing!s}" for thing in things]
+
+    def see_error(self, error: BaseException) -> None:
+        """Its words, its attributes, its pickle, and the tracebacks of its whole chain, with every local variable.
+
+        The frames of the tests are left out: they must know the canaries.
+        """
+        self.see(error)
+        self.shown.append(str(vars(error)))
+        if isinstance(error, HubError):
+            self.shown += [pickle.dumps(error, 0).decode("latin-1"), pickle.dumps(error).decode("latin-1")]
+        for link in chain(error):
+            rendered = traceback.TracebackException.from_exception(link, capture_locals=True, compact=False)
+            rendered.__cause__ = rendered.__context__ = None  # each link is rendered by itself
+            frames = [frame for frame in rendered.stack if "/tests/" not in frame.filename]
+            self.shown += [f"{frame.name} {frame.locals}" for frame in frames]
+
+    def check(self) -> None:
+        for name, canary in CANARIES.items():
+            for shown in self.shown:
+                assert canary not in shown, f"the {name} is shown: {shown[:2000]}"
+
+
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """An error and all it came of."""
+    seen: set[int] = set()
+    todo: list[BaseException | None] = [error]
+    while todo:
+        link = todo.pop()
+        if link is None or id(link) in seen:
+            continue
+        seen.add(id(link))
+        yield link
+        todo += [link.__cause__, link.__context__]
+        todo += link.exceptions if isinstance(link, BaseExceptionGroup) else []
+
+
+@pytest.fixture
+def witness(caplog: pytest.LogCaptureFixture) -> Iterator[Witness]:
+    witness = Witness()
+    with caplog.at_level(logging.DEBUG):
+        for name in ("hubapi", "httpx", "httpcore"):
+            caplog.set_level(logging.DEBUG, logger=name)
+        yield witness
+        witness.shown += [record.getMessage() + str(record.exc_text) for record in caplog.records]
+        witness.see(*caplog.records)
+        witness.check()
+
+
+def hub_for(
+    credentials: Credentials, script: httpx.AsyncBaseTransport | None, witness: Witness, **options: Any
+) -> AsyncHub:
+    """A hub that shows the witness all its hooks see."""
+
+    async def middleware(request: AttemptRequest, call_next: CallNext) -> AttemptAnswer:
+        witness.see(request)
+        answer = await call_next(request.with_headers({"x-trace": "1"}))
+        witness.see(answer)
+        return answer
+
+    base_url = options.pop("base_url", "https://hub.docker.com")
+    clock = options.pop("clock", None)
+    return AsyncHub(
+        credentials,
+        scim_token=CANARIES["scim"],
+        transport=script,
+        base_url=base_url,
+        clock=clock,
+        settings=Settings(
+            options=Options(retry=RetryPolicy(max_attempts=2), **options), middleware=middleware, on_event=witness.see
+        ),
+    )
+
+
+async def failing(call: Callable[[], Awaitable[object]], witness: Witness) -> None:
+    """Make a call and show the witness its result or its error."""
+    try:
+        witness.see(await call())
+    except HubError as error:
+        witness.see_error(error)
+
+
+LOGGED_IN = json({"token": CANARIES["jwt"], "access_token": CANARIES["jwt"], "refresh_token": CANARIES["refresh"]})
+PENDING = json({"detail": "second factor", "login_2fa_token": CANARIES["pending"]}, 401)
+
+
+async def echo(request: httpx.Request) -> Canned:
+    """A debug page that repeats what it was sent."""
+    return text(f"<html><title>{request.headers.get('authorization')}</title>{dict(request.headers)}", 500)
+
+
+async def echo_json(request: httpx.Request) -> Canned:
+    return json({"message": f"bad bearer {request.headers.get('authorization')}"}, 403)
+
+
+FAILURES: dict[str, Reply] = {
+    "connect error": httpx.ConnectError("refused"),
+    "read error": httpx.ReadError("reset"),
+    "400": json({"message": "no"}, 400),
+    "401": json({"detail": "no"}, 401),
+    "401 with tokens": json({"token": CANARIES["jwt"], "login_2fa_token": CANARIES["pending"]}, 401),
+    "403": json({"message": "no"}, 403),
+    "403 of a firewall": text("error code: 1010", 403, "text/plain"),
+    "429": json({"detail": "slow down"}, 429, **{"retry-after": "9999"}),
+    "500": json({"message": "oops"}, 500),
+    "HTML": text("<html><title>Sorry</title>"),
+    "half": Canned(200, b'{"token": "x', {"content-type": "application/json"}),
+    "other JSON": json([CANARIES["jwt"], CANARIES["created"]]),
+    "other types": json({"token": {"is": CANARIES["jwt"]}, "access_token": [CANARIES["jwt"]], "uuid": {}}),
+    "a created token": json({"token": CANARIES["created"], "is_active": "maybe"}),
+    "a success": json({"token": CANARIES["created"], "token_label": "ci"}),
+    "no compression": text(b"x", **{"content-encoding": "gzip"}),
+    "a cookie": json({}, 500, **{"set-cookie": CANARIES["jwt"], "www-authenticate": CANARIES["jwt"]}),
+    "a redirect": Canned(302, b"", {"location": f"https://evil.example/?token={CANARIES['jwt']}"}),
+}
+
+
+@pytest.mark.parametrize("credentials", sorted(CREDENTIALS.keys() - {"static"}))
+@pytest.mark.parametrize("failure", FAILURES)
+async def test_a_login_that_fails_shows_nothing(credentials: str, failure: str, witness: Witness) -> None:
+    """In its first step and its second."""
+    for before in ([], [PENDING]):
+        async with VirtualClock() as clock:
+            hub = hub_for(CREDENTIALS[credentials](), Script([*before, FAILURES[failure]]), witness, clock=clock)
+            await failing(lambda: hub.access_tokens.get("u"), witness)  # noqa: B023 - called at once
+            await failing(lambda: hub.access_tokens.get("u"), witness)  # noqa: B023 - a remembered refusal
+
+
+@pytest.mark.parametrize("credentials", ["password", "second factor", "oat", "static"])
+@pytest.mark.parametrize("failure", [*FAILURES, "echo", "echo in JSON"])
+async def test_a_call_that_fails_shows_nothing(credentials: str, failure: str, witness: Witness) -> None:
+    """A read, a write whose answer is a new token, a SCIM call, and any route."""
+    reply = {"echo": echo, "echo in JSON": echo_json}.get(failure) or FAILURES[failure]
+    login = {"static": [], "second factor": [PENDING, LOGGED_IN]}.get(credentials, [LOGGED_IN])
+    calls: list[Callable[[AsyncHub], Awaitable[object]]] = [
+        lambda hub: hub.access_tokens.get("u"),
+        lambda hub: hub.access_tokens.create("ci", ["repo:read"]),
+        lambda hub: hub.access_tokens.list().collect(),
+        lambda hub: hub.raw.request("DELETE", "/v2/x", body={"a": 1}),
+    ]
+    for call in calls:
+        async with VirtualClock() as clock:
+            hub = hub_for(CREDENTIALS[credentials](), Script([*login, reply]), witness, clock=clock)
+            if failure == "a success" and call is calls[3]:
+                continue  # the caller asked for the JSON itself
+            if failure in {"other JSON", "other types", "a created token"} and call is calls[3]:
+                continue
+            await failing(lambda: call(hub), witness)  # noqa: B023 - called at once
+            witness.see(hub, hub.raw, hub.access_tokens, hub._pipeline, hub._pipeline.line, vars(hub._pipeline.line)
+                        if hasattr(hub._pipeline.line, "__dict__") else "")  # fmt: skip
+
+    async with VirtualClock() as clock:
+        hub = hub_for(CREDENTIALS[credentials](), Script([reply]), witness, clock=clock)
+        await failing(lambda: hub.scim.get_user("u"), witness)
+
+
+async def never(request: httpx.Request) -> Canned:
+    await anyio.sleep_forever()
+    raise AssertionError
+
+
+@pytest.mark.parametrize("credentials", CREDENTIALS)
+@pytest.mark.parametrize("stage", ["login", "call"])
+async def test_a_deadline_shows_nothing(credentials: str, stage: str, witness: Witness) -> None:
+    """While it logs in, or waits for the answer."""
+    login: list[Reply] = [] if stage == "login" or credentials == "static" else [LOGGED_IN]
+    async with VirtualClock() as clock:
+        hub = hub_for(CREDENTIALS[credentials](), Script([*login, never]), witness, clock=clock, deadline_s=5.0)
+        await failing(lambda: hub.access_tokens.get("u"), witness)
+
+
+@pytest.mark.parametrize("credentials", ["password", "second factor", "pat", "oat", "static"])
+async def test_a_cancellation_over_real_sockets_shows_nothing(credentials: str, witness: Witness) -> None:
+    """Its traceback would go through `Http1.exchange`, whose locals hold the headers as they are sent."""
+    there = anyio.Event()
+
+    async def silent(stream: anyio.abc.SocketStream) -> None:
+        await stream.receive()
+        there.set()
+        await anyio.sleep_forever()
+
+    async with serving(silent) as url, hub_for(CREDENTIALS[credentials](), None, witness, base_url=url) as hub:
+
+        async def call() -> None:
+            try:
+                await hub.raw.request("GET", "/v2/x")
+            except BaseException as error:
+                witness.see_error(error)
+                raise
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(call)
+            await there.wait()
+            tasks.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize(
+    "speech", [b"", b"garbage\r\n\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{", b"HTTP/1.1 200 OK\r\nx"]
+)
+@pytest.mark.parametrize("credentials", ["password", "static"])
+async def test_a_failure_over_real_sockets_shows_nothing(credentials: str, speech: bytes, witness: Witness) -> None:
+    """Whatever of the layers below failed, its frames are gone."""
+
+    async def handle(stream: anyio.abc.SocketStream) -> None:
+        await stream.receive()
+        if speech:
+            await stream.send(speech)
+
+    async with serving(handle) as url, hub_for(CREDENTIALS[credentials](), None, witness, base_url=url) as hub:
+        await failing(lambda: hub.with_options(max_attempts=1).access_tokens.get("u"), witness)
+
+
+@pytest.mark.parametrize("bad", ["canary-static\n", "canary-static\u00e9", "canary-static\ud800", "canary-static\0"])
+async def test_a_token_that_can_not_be_sent_is_not_shown(bad: str, witness: Witness) -> None:
+    """Wherever it is found out."""
+
+    async def call() -> object:
+        hub = AsyncHub(StaticToken(bad), scim_token="x", transport=Script([Canned(200)]))
+        return await hub.raw.request("GET", "/v2/x")
+
+    await failing(call, witness)
+
+
+@pytest.mark.parametrize("bad", ["canary-password\ud800", "canary-password\0\n"])
+async def test_a_password_that_can_not_be_sent_is_not_shown(bad: str, witness: Witness) -> None:
+    """The encoder's own error would hold it."""
+
+    async def call() -> object:
+        hub = AsyncHub(Password("moby", bad), transport=Script([json({"detail": "no"}, 401)]))
+        return await hub.access_tokens.get("u")
+
+    await failing(call, witness)
+
+
+async def test_a_whole_session_over_loopback_shows_nothing(witness: Witness) -> None:
+    """Log in, list, fail, be refused: against the fake over real HTTP, with every logger at DEBUG."""
+    fake = FakeHub(seed=7)
+    fake.add_user("moby", password=CANARIES["password"], tokens=[CANARIES["pat"]])
+    fake.add_org("acme", owners=["moby"], tokens=[CANARIES["oat"]], events=30)
+    for name in ("password", "pat", "oat"):
+        async with fake.serve() as url, hub_for(CREDENTIALS[name](), None, witness, base_url=url) as hub:
+            await failing(lambda: hub.audit_logs.list("acme").collect(), witness)
+            await failing(lambda: hub.audit_logs.actions("nobody"), witness)
+            await failing(lambda: hub.raw.request("GET", "/v2/nothing"), witness)
+            fake.revoke_tokens()
+            await failing(lambda: hub.audit_logs.list("acme").first(), witness)
+            token = await hub._pipeline.line.bearers["bearer"].token()
+            assert token.secret.reveal() not in "".join(witness.shown)
+            witness.see(token, hub)
+
+
+def test_no_credential_and_no_model_shows_its_secret() -> None:
+    """Neither a repr nor a text of what holds one."""
+    witness = Witness()
+    witness.see(*(make() for make in CREDENTIALS.values()))
+    witness.see(
+        AccessToken(token=CANARIES["created"]),
+        PostUsersLoginSuccessResponse(token=CANARIES["jwt"]),
+        PostUsersLoginErrorResponse(login_2fa_token=CANARIES["pending"]),
+        UsersLoginRequest(username="moby", password=CANARIES["password"]),
+        Users2FALoginRequest(login_2fa_token=CANARIES["pending"], code=CANARIES["code"]),
+    )
+
+    witness.check()
+
+
+@pytest.mark.parametrize("name", CREDENTIALS)
+def test_no_credential_is_pickled(name: str) -> None:
+    """It would stand in the pickle."""
+    with pytest.raises(TypeError, match="not pickled"):
+        pickle.dumps(CREDENTIALS[name]().__getattribute__("password" if "Password" in repr(CREDENTIALS[name]())
+                                                          else "token"))  # fmt: skip
+
+
+def test_the_witness_would_see_a_leak() -> None:
+    """A local variable of a frame outside the tests is found, however far down the chain."""
+
+    def leak() -> None:
+        scope: dict[str, Any] = {}
+        exec(compile("def f(x):\n y = x\n raise ValueError('deep')", "/elsewhere/module.py", "exec"), scope)  # noqa: S102
+        try:
+            scope["f"](CANARIES["jwt"])
+        except ValueError:
+            raise KeyError("shallow") from None
+
+    witness = Witness()
+    try:
+        leak()
+    except KeyError as error:
+        witness.see_error(error)
+
+    with pytest.raises(AssertionError, match="the jwt is shown"):
+        witness.check()
