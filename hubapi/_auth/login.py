@@ -14,8 +14,8 @@ from hubapi._auth.token import Grant
 from hubapi._auth.token_store import Renewable
 from hubapi._codec.codec import decode
 from hubapi._codec.error_body import error_of
+from hubapi._datetimes import parse_http_date
 from hubapi._operation import Operation
-from hubapi._pipeline.retry import parse_date
 from hubapi._secret import Secret, check_token
 from hubapi._transport.transport import Answer
 from hubapi.credentials import OrgAccessToken, Password, PersonalAccessToken, Totp, TwoFactor
@@ -84,7 +84,7 @@ async def _user(name: str, secret: Secret, two_factor: TwoFactor | Totp | None, 
 
 async def _code(two_factor: TwoFactor | Totp, answer: Answer) -> Secret:
     if isinstance(two_factor, Totp):
-        server_now = parse_date(answer.headers.get("date"))
+        server_now = parse_http_date(answer.headers.get("date"))
         return Secret(two_factor.at(time.time() if server_now is None else server_now))
     code = two_factor()
     return Secret(code if isinstance(code, str) else await code)
@@ -116,7 +116,7 @@ def _grant(answer: Answer, operation: Operation[dict[str, Any]], key: str, name:
         raise DecodeError(
             f"the login's answer has no {key}", path=f"$.{key}", expected="a token", operation=operation.id
         )
-    return Grant(secret=token, server_now=parse_date(answer.headers.get("date")))
+    return Grant(secret=token, server_now=parse_http_date(answer.headers.get("date")))
 
 
 def is_lockout(answer: Answer) -> bool:

@@ -5,7 +5,7 @@ due, a time without a zone) goes once more through the tolerant path of `toleran
 """
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache, lru_cache
 from typing import Any, cast
 from urllib.parse import quote, quote_plus, unquote
@@ -17,6 +17,7 @@ from cattrs.gen import make_dict_unstructure_fn, override
 
 from hubapi._codec.error_body import request_id
 from hubapi._codec.wire import WIRE
+from hubapi._datetimes import format_timestamp
 from hubapi._operation import Argument, Operation, T
 from hubapi._secret import Secret
 from hubapi._transport.transport import Answer, Request
@@ -118,24 +119,9 @@ def _texts(value: Argument) -> list[str]:
         case None | msgspec.UnsetType():
             return []
         case datetime():
-            return [format_time(value)]
+            return [format_timestamp(value)]
         case _:
             return [text for item in value for text in _texts(item)]
-
-
-def format_time(moment: datetime) -> str:
-    """Return an aware datetime in RFC 3339, in UTC.
-
-    Raises:
-        ConfigurationError: it has no zone, so nobody knows which moment is meant, or UTC has no date for it.
-    """
-    if moment.tzinfo is None:
-        raise ConfigurationError(f"{moment!r} has no time zone; give an aware datetime, for example with tzinfo=UTC")
-    try:
-        return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    except OverflowError:
-        problem = f"{moment!r} lies outside the years 1 to 9999 in UTC"
-    raise ConfigurationError(problem)
 
 
 def encode(body: object) -> bytes:
@@ -163,7 +149,7 @@ def _reveal(value: object) -> str:
 @cache
 def _unstructuring() -> Converter:
     converter = Converter()
-    converter.register_unstructure_hook(datetime, format_time)
+    converter.register_unstructure_hook(datetime, format_timestamp)
     converter.register_unstructure_hook(Secret, lambda secret: secret)
 
     def models(cls: Any) -> Any:

@@ -6,14 +6,12 @@ any form (D6), numbers as text and text as numbers. Open enums are plain strings
 
 import base64
 import binascii
-import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from typing import Any, cast, get_args, get_origin
 
 import attrs
-import msgspec
 from cattrs import Converter, transform_error
 from cattrs.cols import list_structure_factory
 from cattrs.errors import BaseValidationError
@@ -24,8 +22,7 @@ from cattrs.gen import (
 )
 
 from hubapi._codec.wire import WIRE
-
-_GO_TIME = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d+)?) ([+-]\d{4})(?: \w+)?")
+from hubapi._datetimes import parse_timestamp
 
 
 def structure(raw: object, result: Any) -> tuple[Any, tuple[str, str] | None]:
@@ -41,29 +38,6 @@ def structure(raw: object, result: Any) -> tuple[Any, tuple[str, str] | None]:
         return None, ("$", _expectation(error, None))
 
 
-def parse_time(text: str) -> datetime:
-    """Read a time in any form the server is known to send; without a zone it is UTC (D6).
-
-    Raises:
-        ValueError: it is none of them.
-
-    Example:
-        >>> parse_time("2021-02-19T01:34:35.03746Z").microsecond
-        37460
-        >>> parse_time("2020-01-01 15:00:51.193355 +0000 UTC").isoformat()
-        '2020-01-01T15:00:51.193355+00:00'
-    """
-    found = _GO_TIME.fullmatch(text.strip())
-    if found:
-        text = f"{found[1]}T{found[2]}{found[3][:3]}:{found[3][3:]}"
-    try:
-        # First, so that both paths round a nanosecond alike.
-        moment = msgspec.convert(text, datetime)
-    except msgspec.ValidationError:
-        moment = datetime.fromisoformat(text.strip())
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
 def _expectation(error: BaseException, _: Any) -> str:
     if isinstance(error, KeyError):
         return f"the key {error.args[0]!r}"
@@ -73,7 +47,7 @@ def _expectation(error: BaseException, _: Any) -> str:
 def _time(value: object, _: Any) -> datetime:
     if isinstance(value, str):
         try:
-            return parse_time(value)
+            return parse_timestamp(value)
         except ValueError:
             pass
     raise ValueError(f"a time, found {_shown(value)}")

@@ -18,10 +18,12 @@ from hubapi._auth.token_store import TokenStore
 from hubapi._clock import Clock
 from hubapi._codec.codec import build_request, decode, is_garbled
 from hubapi._codec.error_body import error_of
+from hubapi._datetimes import from_epoch, parse_http_date
 from hubapi._operation import Auth, Operation
 from hubapi._pipeline.hooks import AttemptEvent, Hooks, PauseEvent, RetryEvent, TokenEvent, log_answer
 from hubapi._pipeline.lifecycle import Life, closed_meanwhile
-from hubapi._pipeline.retry import RetryBudget, RetryPolicy, backoff, classify, parse_date, parse_retry_after, retry_at
+from hubapi._pipeline.retry import RetryBudget, RetryPolicy, backoff, classify
+from hubapi._rate_limit.headers import parse_retry_after
 from hubapi._rate_limit.limiter import Gate, Passage
 from hubapi._transport.transport import Answer, Request, Transport
 from hubapi.errors import (
@@ -319,9 +321,9 @@ class _Call(Struct, eq=False):
     def _too_long(self, answer: Answer, seconds: float) -> HubError:
         error = error_of(answer, self.operation)
         if isinstance(error, RateLimited):
-            server_now = parse_date(answer.headers.get("date"))
+            server_now = parse_http_date(answer.headers.get("date"))
             now = self.pipeline.line.clock.time() if server_now is None else server_now
-            error.retry_after, error.retry_at = seconds, retry_at(seconds, now)
+            error.retry_after, error.retry_at = seconds, from_epoch(now + seconds)
             state = self.gate.state if self.gate else None
             error.limit, error.remaining = (state.limit, state.remaining) if state else (None, None)
             when = f" (until {error.retry_at:%Y-%m-%d %H:%M:%S} UTC)" if error.retry_at else ""

@@ -6,23 +6,11 @@
 - A budget for all calls of a hub, so that an outage doesn't multiply the traffic.
 """
 
-import math
 import random
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from functools import lru_cache
+from collections.abc import Callable
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
-
-from hubapi._rate_limit.server_clock import moment
-
-RETRY_HEADERS = ("x-retry-after", "retry-after", "x-ratelimit-reset")
-
-# Readings of a bare number (D7): the documented form is a unix timestamp, the usual one seconds.
-_EPOCH_MS = 1e12
-_EPOCH_S = 1e9
 
 Verdict: TypeAlias = Literal["return", "refresh", "rate limited", "again", "fail"]
 
@@ -101,62 +89,3 @@ def classify(status: int, *, idempotent: bool, readable: bool = True) -> Verdict
     if status in {500, 502, 503, 504} or (status < 300 and not readable):
         return "again" if idempotent else "fail"
     return "return" if status < 300 else "fail"
-
-
-@lru_cache(maxsize=64)  # every answer has a date, and many have the same
-def parse_date(text: str | None) -> float | None:
-    """Return an HTTP date as seconds since the epoch, or None where it is not one."""
-    if not text:
-        return None
-    try:
-        date = parsedate_to_datetime(text)
-        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return None
-
-
-def parse_retry_after(headers: Mapping[str, str], wall_now: float) -> float | None:
-    """Return how many seconds from the answer on the server asks to wait, or None where it doesn't say.
-
-    `X-Retry-After` is read first, then `Retry-After`, then `X-RateLimit-Reset`. Moments are counted from the `Date` of
-    the same answer, so that a wrong local clock changes nothing.
-
-    Args:
-        headers: The answer's headers, names in lower case.
-        wall_now: The local clock, used only where the answer carries no `Date`.
-
-    Example:
-        >>> parse_retry_after({"x-retry-after": "1700000030", "date": "Tue, 14 Nov 2023 22:13:20 GMT"}, 0)
-        30.0
-        >>> parse_retry_after({"retry-after": "7"}, 0)
-        7.0
-    """
-    server_now = parse_date(headers.get("date"))
-    now = wall_now if server_now is None else server_now
-    for name in RETRY_HEADERS:
-        text = headers.get(name, "")
-        date = parse_date(text)
-        # A header that came twice reads "5, 10": the later time is the one never too early.
-        waits = [_seconds(part, now) for part in text.split(",")] if date is None else [date - now]
-        told = [seconds for seconds in waits if seconds is not None]
-        if told:
-            return max(0.0, *told)
-    return None
-
-
-def _seconds(text: str, now: float) -> float | None:
-    """Return the wait that a bare number asks for, or None where it makes no sense."""
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    if not 0 <= number < math.inf:
-        return None
-    if number >= _EPOCH_MS:
-        return number / 1000 - now
-    return number - now if number >= _EPOCH_S else number
-
-
-def retry_at(seconds: float, server_now: float) -> datetime | None:
-    """Return the moment a wait ends, or None where no calendar reaches it."""
-    return moment(server_now + seconds)

@@ -10,7 +10,7 @@ from attrs import define, field
 from msgspec import Struct
 
 from hubapi._clock import Clock, SystemClock
-from hubapi._pipeline.retry import retry_at
+from hubapi._datetimes import from_epoch
 from hubapi._rate_limit.headers import RateLimit, read_headers
 from hubapi._rate_limit.window import Permit, Window
 from hubapi.errors import NotSentError, RateLimited
@@ -167,7 +167,7 @@ class Gate:
     def _closed(self) -> RateLimited:
         """Return the error of a call that a closed gate turns away: nothing of it was sent."""
         seconds = self._window.closed_for(self.clock.monotonic())
-        until = retry_at(seconds, self.server_time())
+        until = from_epoch(self.server_time() + seconds)
         when = f" (until {until:%Y-%m-%d %H:%M:%S} UTC)" if until else ""
         error = RateLimited(
             f"not sent: the server has asked to wait {seconds:.0f} s more{when}, longer than allowed",

@@ -1,7 +1,6 @@
 """How far the server's clock is ahead of our monotonic one, as its `Date` headers tell."""
 
 import math
-from datetime import UTC, datetime
 
 from msgspec import Struct
 
@@ -38,11 +37,3 @@ class ServerClock(Struct):
         if read >= self._since + FORGET_S:
             self._older, self._recent, self._since = self._recent, -math.inf, read
         self._recent = max(self._recent, date - read)
-
-
-def moment(epoch: float | None) -> datetime | None:
-    """Return seconds since the epoch as a moment, or None where no calendar reaches it."""
-    try:
-        return None if epoch is None else datetime.fromtimestamp(epoch, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None

@@ -22,9 +22,10 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from hubapi._datetimes import from_epoch
 from hubapi._rate_limit.contention import Others
 from hubapi._rate_limit.headers import RateLimit, Reading
-from hubapi._rate_limit.server_clock import ServerClock, moment
+from hubapi._rate_limit.server_clock import ServerClock
 
 COLD = 8
 """How many requests may be under way before the first answer says what is allowed."""
@@ -105,7 +106,7 @@ class Window(Struct, eq=False):
         told = self._latest
         if told is None:
             return None
-        return RateLimit(limit=told.limit, remaining=told.remaining, reset_at=moment(told.reset))
+        return RateLimit(limit=told.limit, remaining=told.remaining, reset_at=from_epoch(told.reset))
 
     def closed_for(self, now: float) -> float:
         """Return the seconds for which the server has asked everyone to wait; 0 where it hasn't."""

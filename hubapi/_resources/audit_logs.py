@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from attrs import frozen
 
 from hubapi._codec.wire import UNSET, UnsetType
-from hubapi._datetimes import moment
+from hubapi._datetimes import to_aware
 from hubapi._generated.endpoints import audit_logs as endpoints
 from hubapi._generated.models.audit_logs import AuditLog, GetAuditActionsResponse
 from hubapi._pagination.paginator import Paginator
@@ -73,7 +73,7 @@ class AuditLogs:
         Source: https://docs.docker.com/reference/api/hub/latest/#tag/audit-logs/operation/AuditLogs_GetAuditLogs
         """
         check_page_size(page_size)
-        start, end = moment(since), moment(until)
+        start, end = to_aware(since), to_aware(until)
 
         async def call(page: int) -> Sequence[AuditLog] | None:
             answer = await endpoints.list(

@@ -6,10 +6,10 @@ from typing import Any, Generic, TypeVar, cast
 import msgspec
 from attrs import field, frozen
 
+from hubapi._datetimes import from_epoch
 from hubapi._operation import Argument, Auth, Operation
 from hubapi._pipeline.pipeline import Pipeline, listen
 from hubapi._rate_limit.headers import RateLimit, read_headers
-from hubapi._rate_limit.server_clock import moment
 from hubapi.errors import ConfigurationError
 
 T = TypeVar("T")
@@ -114,5 +114,5 @@ class Raw:
         reading = read_headers(last.headers)
         limit = None
         if reading:
-            limit = RateLimit(limit=reading.limit, remaining=reading.remaining, reset_at=moment(reading.reset))
+            limit = RateLimit(limit=reading.limit, remaining=reading.remaining, reset_at=from_epoch(reading.reset))
         return Response(result=result, status=last.status, headers=last.headers, body=last.content, rate_limit=limit)

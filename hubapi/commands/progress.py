@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hubapi import AsyncHub, PauseEvent
-from hubapi._datetimes import moment
+from hubapi._datetimes import to_aware
 from hubapi._pipeline.hooks import Event
 from hubapi.commands.standing import Row, Standing
 from hubapi.commands.summary import duration, new_console, say
@@ -102,9 +102,9 @@ async def show_export(
 
 
 def _window(since: datetime | date | str | None, until: datetime | date | None) -> tuple[datetime, datetime] | None:
-    start = None if isinstance(since, str) else moment(since)
+    start = None if isinstance(since, str) else to_aware(since)
     latest = datetime.now(UTC) - SETTLED
-    end = min(moment(until) or latest, latest)
+    end = min(to_aware(until) or latest, latest)
     return (start, end) if start and start < end else None
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from hubapi._datetimes import parse_http_date
 from hubapi._operation import Operation
 from hubapi._pipeline.pipeline import Pipeline
-from hubapi._pipeline.retry import parse_date
 from hubapi.errors import DecodeError, StatusError
 from hubapi.export.pages import RawPage
 
@@ -44,4 +44,4 @@ async def server_time(pipeline: Pipeline, operation: Operation[Any]) -> float | 
         if gate.knows_time is None:
             raise
     known = gate.knows_time
-    return parse_date(headers.get("date")) if known is None else known
+    return parse_http_date(headers.get("date")) if known is None else known

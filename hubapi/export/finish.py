@@ -19,10 +19,11 @@ from typing import BinaryIO
 import msgspec
 from attrs import define, field, frozen
 
+from hubapi._datetimes import from_ns, parse_ns
 from hubapi.errors import ConfigurationError
 from hubapi.export.formats import Format, Writer
 from hubapi.export.manifest import Log, LogFile, sync_folder
-from hubapi.export.pages import UNREADABLE, identity_of, nanoseconds, to_datetime
+from hubapi.export.pages import UNREADABLE, identity_of
 from hubapi.export.parts import Part, naming
 
 UNDATED = "undated"
@@ -110,7 +111,7 @@ class Finisher:
     _seam_day: str = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._seam_day = to_datetime(self.seam_ns).date().isoformat()
+        self._seam_day = from_ns(self.seam_ns).date().isoformat()
 
     def finish(self, part: Part, since: str | None) -> Log:
         """Write all events of a part, and put the files in place.
@@ -145,7 +146,7 @@ class Finisher:
         self._actions.update([fact.action or "" for fact in facts])
         self._days.update(days)
         if max(days) >= self._seam_day:
-            times = map(nanoseconds, stamps)
+            times = map(parse_ns, stamps)
             self.remembered += [
                 (time_ns, identity_of(line))
                 for time_ns, line in zip(times, lines, strict=True)
@@ -242,5 +243,5 @@ def _begins_day(text: str) -> bool:
 
 
 def _day(stamp: str) -> str:
-    time_ns = nanoseconds(stamp)
-    return UNDATED if time_ns is None else to_datetime(time_ns).date().isoformat()
+    time_ns = parse_ns(stamp)
+    return UNDATED if time_ns is None else from_ns(time_ns).date().isoformat()

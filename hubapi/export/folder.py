@@ -11,11 +11,12 @@ from typing import TypeAlias
 from attrs import define, evolve, field, frozen
 from filelock import FileLock, Timeout
 
+from hubapi._datetimes import timestamp_ns
 from hubapi.errors import ConfigurationError
 from hubapi.export import manifest as manifests
 from hubapi.export.finish import Finisher, Target
 from hubapi.export.formats import Format, format_of
-from hubapi.export.manifest import Log, Manifest, Run, Wish, nanoseconds
+from hubapi.export.manifest import Log, Manifest, Run, Wish
 from hubapi.export.pages import OVERLAP_NS
 from hubapi.export.parts import Part
 
@@ -132,7 +133,7 @@ class Folder:
         since = self.run.accounts[account].since
         if since is None:
             return None
-        return nanoseconds(since) - (OVERLAP_NS if account in self.manifest.seams else 0)
+        return timestamp_ns(since) - (OVERLAP_NS if account in self.manifest.seams else 0)
 
     def delivered(self, account: str) -> list[str]:
         """Return the identities of events that an earlier run has written, of the time that this one reads again."""
@@ -145,7 +146,7 @@ class Folder:
             OSError: the disk is full, or can't be written. The part is still there.
         """
         part.flush()
-        begin_ns = nanoseconds(self.run.until) - OVERLAP_NS
+        begin_ns = timestamp_ns(self.run.until) - OVERLAP_NS
         finisher = Finisher(self._target(account), begin_ns)
         log = finisher.finish(part, self.run.accounts[account].since)
         before = [entry for entry in self.manifest.seams.get(account, ()) if entry[0] >= begin_ns]

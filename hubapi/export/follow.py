@@ -22,7 +22,7 @@ from attrs import define, field, frozen
 from msgspec.structs import replace
 
 from hubapi._codec.codec import decode
-from hubapi._datetimes import moment
+from hubapi._datetimes import SECOND_NS, to_aware, to_ns
 from hubapi._operation import Operation
 from hubapi._pipeline.pipeline import Pipeline
 from hubapi._transport.transport import Answer
@@ -31,10 +31,8 @@ from hubapi.export.asking import read_page, server_time
 from hubapi.export.pages import (
     OVERLAP_NS,
     PAGE_SIZE,
-    SECOND_NS,
     Line,
     actions_operation,
-    from_datetime,
     identity_of,
     lines_of,
     page_operation,
@@ -222,9 +220,9 @@ def follow(
     """Follow a log; see `hubapi.AsyncHub.audit_logs.follow`."""
     if not 1 <= every < float("inf"):
         raise ConfigurationError(f"every is {every}; give 1 second or more")
-    start = moment(since)
+    start = to_aware(since)
     if cursor is None:
-        return Follow(account, pipeline, every, None if start is None else from_datetime(start))
+        return Follow(account, pipeline, every, None if start is None else to_ns(start))
     if start is not None:
         raise ConfigurationError("since and cursor are both given: the cursor says since when")
     try:

@@ -14,8 +14,9 @@ from typing import Any, Final, Literal
 import msgspec
 from attrs import define, evolve, field
 
+from hubapi._datetimes import timestamp_ns
 from hubapi.errors import ConfigurationError
-from hubapi.export.pages import UNREADABLE, from_datetime
+from hubapi.export.pages import UNREADABLE
 
 NAME: Final = "manifest.json"
 VERSION: Final = 1
@@ -146,24 +147,19 @@ def _end(manifest: Manifest, wish: Wish, latest: str) -> str:
     Raises:
         ConfigurationError: that is before it begins.
     """
-    until = latest if wish.until is None else min(wish.until, latest, key=nanoseconds)
+    until = latest if wish.until is None else min(wish.until, latest, key=timestamp_ns)
     if wish.since != LAST:
-        is_empty = wish.since is not None and nanoseconds(wish.since) >= nanoseconds(until)
+        is_empty = wish.since is not None and timestamp_ns(wish.since) >= timestamp_ns(until)
         since = wish.since
     else:
         reached = [end for end in map(manifest.reached, wish.accounts) if end]
-        since = max(reached, key=nanoseconds, default=until)
+        since = max(reached, key=timestamp_ns, default=until)
         if wish.until is None:  # of the server's clocks, one may be behind by seconds
-            return max(until, since, key=nanoseconds)
-        is_empty = nanoseconds(since) > nanoseconds(until)
+            return max(until, since, key=timestamp_ns)
+        is_empty = timestamp_ns(since) > timestamp_ns(until)
     if is_empty:
         raise ConfigurationError(f"nothing lies between since ({since}) and until ({until})")
     return until
-
-
-def nanoseconds(text: str) -> int:
-    """Return a time of a manifest in nanoseconds since 1970."""
-    return from_datetime(datetime.fromisoformat(text))
 
 
 def _is_same(run: Run, wish: Wish) -> bool:

@@ -1,15 +1,13 @@
 """One page of a log: its events as the bytes that came, when they happened, and what makes each one and the same."""
 
-import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import TypeAlias
 
 import msgspec
 from attrs import define, field
 
-from hubapi._codec.lenient import parse_time
+from hubapi._datetimes import SECOND_NS, from_ns, parse_ns
 from hubapi._operation import Operation
 from hubapi.errors import DecodeError
 
@@ -22,14 +20,8 @@ Line: TypeAlias = bytes | msgspec.Raw
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
 """What an event fails with that is not as it should be: msgspec looks into text only where it is asked for."""
 
-SECOND_NS = 10**9
 OVERLAP_NS = 600 * SECOND_NS
 """How far back what was read before is read again, for events that come late."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_EARLIEST_NS = -62_135_596_800 * SECOND_NS  # year 1
-_LATEST_NS = 253_402_300_799 * SECOND_NS  # the last second of year 9999
-_UTC_TIME = re.compile(r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?[Zz]")
 
 
 class RawPage(msgspec.Struct):
@@ -80,8 +72,8 @@ def page_operation(account: str, number: int, since_ns: int | None, until_ns: in
         path="/v2/auditlogs/{account}",
         path_values={"account": account},
         query={
-            "from": None if since_ns is None else to_datetime(since_ns),
-            "to": to_datetime(until_ns),
+            "from": None if since_ns is None else from_ns(since_ns),
+            "to": from_ns(until_ns),
             "page": number,
             "page_size": PAGE_SIZE,
         },
@@ -138,25 +130,4 @@ def time_of(line: Line) -> int | None:
         text = _known(line).timestamp
     except UNREADABLE:
         return None
-    return None if text is None else nanoseconds(text)
-
-
-def nanoseconds(text: str) -> int | None:
-    """Return a time in any form the server is known to send (D6), to the nanosecond, or None."""
-    try:
-        if found := _UTC_TIME.fullmatch(text):
-            whole, fraction = found.groups()
-            return from_datetime(datetime.fromisoformat(f"{whole}+00:00")) + int((fraction or "").ljust(9, "0"))
-        return from_datetime(parse_time(text))
-    except ValueError:
-        return None
-
-
-def from_datetime(moment: datetime) -> int:
-    """Return an aware datetime in nanoseconds since 1970."""
-    return (moment - _EPOCH) // timedelta(microseconds=1) * 1000
-
-
-def to_datetime(time_ns: int) -> datetime:
-    """Return nanoseconds since 1970 as a datetime in UTC, cut to microseconds, and to the years that there are."""
-    return _EPOCH + timedelta(microseconds=max(_EARLIEST_NS, min(time_ns, _LATEST_NS)) // 1000)
+    return None if text is None else parse_ns(text)

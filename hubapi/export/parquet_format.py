@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from attrs import define, field
 
+from hubapi._datetimes import parse_ns
 from hubapi.export.columns import COLUMNS, Row, row_of
-from hubapi.export.pages import nanoseconds
 
 SCHEMA = pa.schema(
     {column: pa.timestamp("ns", tz="UTC") if column == "timestamp" else pa.string() for column in COLUMNS}
@@ -79,7 +79,7 @@ def _row(line: bytes) -> tuple[int | None, *Row]:
     text, *cells = row_of(line)
     if text is None:
         return None, *cells
-    time_ns = nanoseconds(text)
+    time_ns = parse_ns(text)
     fits = time_ns is not None and time_ns in _NANOSECONDS
     if not fits or not _WHOLE(text):
         _, *cells = row_of(line, unfit=["timestamp"])

@@ -10,12 +10,13 @@ import anyio
 import anyio.to_thread
 from attrs import define, field, frozen
 
+from hubapi._datetimes import from_ns, timestamp_ns
 from hubapi._pipeline.pipeline import Pipeline
 from hubapi.errors import ConfigurationError, HubError
 from hubapi.export.asking import read_page
 from hubapi.export.folder import Folder
-from hubapi.export.manifest import Log, nanoseconds
-from hubapi.export.pages import Line, Page, lines_of, page_operation, time_of, to_datetime
+from hubapi.export.manifest import Log
+from hubapi.export.pages import Line, Page, lines_of, page_operation, time_of
 from hubapi.export.parts import Part
 from hubapi.export.report import AccountReport, Progress
 from hubapi.export.walk import Longest, Misplaced, Walk
@@ -101,7 +102,7 @@ class Reader:
     def _walk_from(self, read: Page | None) -> Walk:
         return Walk(
             since_ns=self.folder.since_ns(self.account),
-            until_ns=nanoseconds(self.folder.run.until),
+            until_ns=timestamp_ns(self.folder.run.until),
             longest=self.longest,
             delivered=Counter(self.folder.delivered(self.account)),
             read=read,
@@ -142,7 +143,7 @@ class Reader:
                 account=self.account,
                 events=events,
                 pages=self._pages,
-                reached=None if reached_ns is None else to_datetime(reached_ns),
+                reached=None if reached_ns is None else from_ns(reached_ns),
                 done=done,
                 error=self.report.error,
             )

@@ -15,8 +15,7 @@ import anyio.to_thread
 from msgspec.structs import replace
 
 from hubapi._auth.schemes import another_login
-from hubapi._codec.codec import format_time
-from hubapi._datetimes import moment
+from hubapi._datetimes import format_timestamp, from_ns, timestamp_ns, to_aware
 from hubapi._pipeline.pipeline import Pipeline
 from hubapi.credentials import Credentials
 from hubapi.errors import ConfigurationError, DecodeError, HubError
@@ -24,8 +23,7 @@ from hubapi.export.asking import server_time
 from hubapi.export.folder import Folder, check_names
 from hubapi.export.formats import FormatName, format_of
 from hubapi.export.manifest import LAST, Wish, totals
-from hubapi.export.manifest import nanoseconds as manifest_ns
-from hubapi.export.pages import actions_operation, to_datetime
+from hubapi.export.pages import actions_operation
 from hubapi.export.reader import Reader, Threads
 from hubapi.export.report import ExportReport, Progress
 from hubapi.export.walk import Longest
@@ -83,7 +81,7 @@ async def export(
     return ExportReport(
         accounts=tuple(reports[name] for name in names),
         folder=to,
-        until=to_datetime(manifest_ns(folder.run.until)),
+        until=from_ns(timestamp_ns(folder.run.until)),
         actions=totals(logs, "actions"),
         days=totals(logs, "days"),
         requests=line.counters.requests - before.requests,
@@ -102,15 +100,15 @@ def _wish(
         raise ConfigurationError(f"partition is {by!r}; give 'day', or nothing for one file an account")
     if isinstance(since, str) and since != LAST:
         raise ConfigurationError(f"since is {since!r}; give a datetime, a date or {LAST!r}")
-    start = since if isinstance(since, str) else _text(moment(since))
-    end = _text(moment(until))
-    if start and end and start != LAST and manifest_ns(start) >= manifest_ns(end):
+    start = since if isinstance(since, str) else _text(to_aware(since))
+    end = _text(to_aware(until))
+    if start and end and start != LAST and timestamp_ns(start) >= timestamp_ns(end):
         raise ConfigurationError(f"nothing lies between since ({start}) and until ({end})")
     return Wish(accounts=names, since=start, until=end, format=form, partition=by)
 
 
 def _text(at: datetime | None) -> str | None:
-    return None if at is None else format_time(at)
+    return None if at is None else format_timestamp(at)
 
 
 def _ways(
@@ -133,7 +131,7 @@ def _paused_s(ways: Iterable[tuple[Pipeline, list[str]]]) -> float:
 async def _latest(ways: Sequence[tuple[Pipeline, list[str]]]) -> str:
     """Return the time that no new event can come before, by the server's clock: ours may be wrong."""
     now = await _server_now(ways)
-    return format_time(datetime.fromtimestamp(int(now), UTC) - SETTLED)
+    return format_timestamp(datetime.fromtimestamp(int(now), UTC) - SETTLED)
 
 
 async def _server_now(ways: Sequence[tuple[Pipeline, list[str]]]) -> float:

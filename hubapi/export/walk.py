@@ -21,8 +21,9 @@ from collections.abc import Sequence
 
 from attrs import define, field, frozen
 
+from hubapi._datetimes import SECOND_NS
 from hubapi.errors import HubError
-from hubapi.export.pages import PAGE_SIZE, SECOND_NS, Line, Page, is_digest, time_of
+from hubapi.export.pages import PAGE_SIZE, Line, Page, is_digest, time_of
 
 SEAM_NS = 3 * SECOND_NS
 """What to know of the events before: a walk asks for up to two seconds more than it needs."""

@@ -8,17 +8,18 @@ import msgspec
 import orjson
 
 from hubapi._codec.codec import decode
+from hubapi._datetimes import to_ns
 from hubapi._generated.models.audit_logs import GetAuditLogsResponse
 from hubapi._operation import Operation
 from hubapi._transport.transport import Answer
-from hubapi.export.pages import RawPage, from_datetime, lines_of, page_operation
+from hubapi.export.pages import RawPage, lines_of, page_operation
 from hubapi.export.parts import Part
 from hubapi.export.walk import Longest, Walk
 from scripts.bench import events
 from scripts.bench.measure import Plan, Result, Row, Subject, ratios, stopwatch
 
 _TYPED: Operation[GetAuditLogsResponse] = Operation(id="", method="GET", path="/", result=GetAuditLogsResponse)
-_UNTIL_NS = from_datetime(events.END)
+_UNTIL_NS = to_ns(events.END)
 _PAGES = 40
 _BATCH = 1 << 19  # of an export of sixteen accounts
 

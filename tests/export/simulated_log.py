@@ -5,7 +5,8 @@ from typing import Literal
 import msgspec
 from attrs import define, field, frozen
 
-from hubapi.export.pages import SECOND_NS, Page, RawPage, lines_of, to_datetime
+from hubapi._datetimes import SECOND_NS, from_ns
+from hubapi.export.pages import Page, RawPage, lines_of
 from hubapi.export.walk import Longest, Walk
 
 BEGIN_NS = 1_767_225_600 * SECOND_NS  # 2026-01-01
@@ -22,7 +23,7 @@ class Event:
     @property
     def line(self) -> bytes:
         whole, nanoseconds = divmod(self.time_ns, SECOND_NS)
-        stamp = f"{to_datetime(whole * SECOND_NS):%Y-%m-%dT%H:%M:%S}.{nanoseconds:09d}Z"
+        stamp = f"{from_ns(whole * SECOND_NS):%Y-%m-%dT%H:%M:%S}.{nanoseconds:09d}Z"
         return msgspec.json.encode({"timestamp": stamp, "event_id" if self.has_id else "name": self.name})
 
 

@@ -12,9 +12,9 @@ import pytest
 from attrs import frozen
 
 from hubapi import ConfigurationError
+from hubapi._datetimes import SECOND_NS
 from hubapi.export.finish import Finisher, Target
 from hubapi.export.formats import Format, format_of
-from hubapi.export.pages import SECOND_NS
 from hubapi.export.parts import Part
 from tests.export.folders import contents
 from tests.export.simulated_log import BEGIN_NS, Event

@@ -6,18 +6,8 @@ import msgspec
 import pytest
 
 from hubapi import DecodeError
-from hubapi.export.pages import (
-    Page,
-    RawPage,
-    from_datetime,
-    identity_of,
-    is_digest,
-    lines_of,
-    nanoseconds,
-    page_operation,
-    time_of,
-    to_datetime,
-)
+from hubapi._datetimes import from_ns, parse_ns, to_ns
+from hubapi.export.pages import Page, RawPage, identity_of, is_digest, lines_of, page_operation, time_of
 
 BEGIN_NS = 1_767_225_600 * 10**9  # 2026-01-01
 
@@ -88,7 +78,7 @@ def test_an_id_that_is_none_is_passed_over(line: bytes) -> None:
 )
 def test_times_of_every_form_are_read_to_the_nanosecond(text: str, expected: int | None) -> None:
     """D6."""
-    assert expected == nanoseconds(text) == time_of(msgspec.json.encode({"timestamp": text}))
+    assert expected == parse_ns(text) == time_of(msgspec.json.encode({"timestamp": text}))
 
 
 @pytest.mark.parametrize("line", [b"{}", b"[]", b'{"timestamp":5}', b'{"timestamp":"\xff"}'])
@@ -110,11 +100,11 @@ def test_datetimes_are_there_and_back() -> None:
     moment = datetime(2026, 1, 1, 0, 0, 0, 123456, UTC)
 
     assert (moment, moment) == (
-        to_datetime(from_datetime(moment)),
-        to_datetime(from_datetime(moment) + 999),
+        from_ns(to_ns(moment)),
+        from_ns(to_ns(moment) + 999),
     )
-    assert datetime(1, 1, 1, tzinfo=UTC) == to_datetime(from_datetime(datetime(1, 1, 1, tzinfo=UTC)) - 10**9)
-    assert 9999 == to_datetime(10**30).year
+    assert datetime(1, 1, 1, tzinfo=UTC) == from_ns(to_ns(datetime(1, 1, 1, tzinfo=UTC)) - 10**9)
+    assert 9999 == from_ns(10**30).year
 
 
 def test_a_page_is_asked_for_by_number_and_window() -> None:

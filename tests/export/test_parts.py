@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hubapi.export.pages import SECOND_NS, Page
+from hubapi._datetimes import SECOND_NS
+from hubapi.export.pages import Page
 from hubapi.export.parts import Part
 from tests.export.simulated_log import BEGIN_NS, Event
 

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hubapi import HubError
-from hubapi.export.pages import SECOND_NS, Page
+from hubapi._datetimes import SECOND_NS
+from hubapi.export.pages import Page
 from hubapi.export.walk import DEEPEST, Misplaced
 from tests.export.simulated_log import BEGIN_NS, Event, SimulatedLog, drain, walk_of
 

@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hubapi import HubError, ServerError
-from hubapi._pipeline.retry import RetryBudget, RetryPolicy, backoff, classify, parse_date, parse_retry_after, retry_at
+from hubapi._datetimes import from_epoch, parse_http_date
+from hubapi._pipeline.retry import RetryBudget, RetryPolicy, backoff, classify
+from hubapi._rate_limit.headers import parse_retry_after
 from hubapi.testing import VirtualClock
 from tests.pipeline.scripted import Script, hub_of, json
 
@@ -59,7 +61,11 @@ def test_no_wait_is_too_absurd(headers: dict[str, str]) -> None:
 
 def test_a_moment_that_no_calendar_reaches_is_none() -> None:
     """Not an error of the calendar's."""
-    assert (retry_at(1e30, NOW), parse_date("Fri, 31 Dec 99999 23:59:59 GMT"), parse_date(None)) == (None, None, None)
+    assert (from_epoch(NOW + 1e30), parse_http_date("Fri, 31 Dec 99999 23:59:59 GMT"), parse_http_date(None)) == (
+        None,
+        None,
+        None,
+    )
 
 
 @pytest.mark.parametrize(

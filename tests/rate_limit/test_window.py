@@ -4,9 +4,10 @@ import math
 
 import pytest
 
+from hubapi._datetimes import from_epoch
 from hubapi._rate_limit.contention import Others
 from hubapi._rate_limit.headers import Reading
-from hubapi._rate_limit.server_clock import FORGET_S, ServerClock, moment
+from hubapi._rate_limit.server_clock import FORGET_S, ServerClock
 from hubapi._rate_limit.window import COLD, Permit, Window
 
 EPOCH = 1_700_000_000.0
@@ -262,7 +263,7 @@ def test_the_state_is_that_of_the_newest_answer() -> None:
     window.answered(window.take(5), 5.1, says(3, at=5))
     window.answered(late, 5.2, says(9))
     assert window.state is not None
-    assert (window.state.remaining, window.state.reset_at) == (3, moment(EPOCH + 63))
+    assert (window.state.remaining, window.state.reset_at) == (3, from_epoch(EPOCH + 63))
     window.answered(window.take(6), 6.1, says(2, at=-600))
     assert window.state.remaining == 2
 

@@ -13,9 +13,9 @@ import pytest
 import trustme
 from anyio.streams.tls import TLSListener
 from attrs import define, field
-from hubapi._transport import http1
 
 from hubapi import NoAnswerError, NotSentError
+from hubapi._transport import http1
 from hubapi._transport.connections import Connections
 from tests.transport.test_transport import OK, open_sockets
 

@@ -7,9 +7,10 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
-from hubapi._codec import codec
 
-from hubapi._codec.lenient import parse_time, structure
+from hubapi._codec import codec
+from hubapi._codec.lenient import structure
+from hubapi._datetimes import parse_timestamp
 from hubapi._operation import Operation, T
 from hubapi.testing import VirtualClock
 
@@ -89,7 +90,7 @@ def comparable(value: Any) -> Any:
             return [comparable(item) for item in value]
         case str():
             try:
-                return parse_time(value)
+                return parse_timestamp(value)
             except ValueError:
                 return value
         case _:
