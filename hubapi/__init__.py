@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from hubapi._codec.wire import UNSET as UNSET
     from hubapi._codec.wire import UnsetType as UnsetType
     from hubapi._pagination.paginator import Paginator as Paginator
-    from hubapi._pipeline.hooks import AttemptAnswer as AttemptAnswer
     from hubapi._pipeline.hooks import AttemptEvent as AttemptEvent
     from hubapi._pipeline.hooks import AttemptRequest as AttemptRequest
+    from hubapi._pipeline.hooks import AttemptResponse as AttemptResponse
     from hubapi._pipeline.hooks import CallNext as CallNext
     from hubapi._pipeline.hooks import Event as Event
     from hubapi._pipeline.hooks import Middleware as Middleware
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from hubapi._pipeline.pipeline import Options as Options
     from hubapi._pipeline.retry import RetryPolicy as RetryPolicy
     from hubapi._rate_limit.headers import RateLimit as RateLimit
-    from hubapi._rate_limit.limiter import Gate as Gate
+    from hubapi._rate_limit.limiter import RateLimiter as RateLimiter
     from hubapi._version import __version__ as __version__
     from hubapi.credentials import Anonymous as Anonymous
     from hubapi.credentials import Credentials as Credentials
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from hubapi.errors import DecodeError as DecodeError
     from hubapi.errors import Forbidden as Forbidden
     from hubapi.errors import HubError as HubError
-    from hubapi.errors import NoAnswerError as NoAnswerError
+    from hubapi.errors import NoResponseError as NoResponseError
     from hubapi.errors import NotFound as NotFound
     from hubapi.errors import NotSentError as NotSentError
     from hubapi.errors import RateLimited as RateLimited
@@ -68,9 +68,9 @@ if TYPE_CHECKING:
 _get, _names = attach(
     __name__,
     {
-        "hubapi._rate_limit.limiter": "Gate",
+        "hubapi._rate_limit.limiter": "RateLimiter",
         "hubapi._pipeline.hooks": (
-            "AttemptAnswer AttemptEvent AttemptRequest CallNext Event Middleware PauseEvent RetryEvent TokenEvent"
+            "AttemptResponse AttemptEvent AttemptRequest CallNext Event Middleware PauseEvent RetryEvent TokenEvent"
         ),
         "hubapi._rate_limit.headers": "RateLimit",
         "hubapi._pagination.paginator": "Paginator",
@@ -84,7 +84,7 @@ _get, _names = attach(
         "hubapi.credentials": "Anonymous Credentials OrgAccessToken Password PersonalAccessToken StaticToken Totp",
         "hubapi.errors": (
             "AccountLocked AuthenticationError BadRequest Blocked ConfigurationError Conflict DeadlineExceeded "
-            "DecodeError Forbidden HubError NoAnswerError NotFound NotSentError RateLimited ServerError StatusError "
+            "DecodeError Forbidden HubError NoResponseError NotFound NotSentError RateLimited ServerError StatusError "
             "TransportError TwoFactorRequired Unauthorized UnsafeLinkError"
         ),
     },

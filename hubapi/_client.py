@@ -17,7 +17,7 @@ from hubapi._clock import Clock, SystemClock
 from hubapi._pipeline.hooks import Event, Hooks, Middleware
 from hubapi._pipeline.pipeline import Counters, Line, Options, Pipeline
 from hubapi._rate_limit.headers import RateLimit
-from hubapi._rate_limit.limiter import Gate
+from hubapi._rate_limit.limiter import RateLimiter
 from hubapi._secret import Secret
 from hubapi._transport.transport import HttpTransport, HttpxTransport
 from hubapi._version import __version__
@@ -106,7 +106,7 @@ class AsyncHub:
         scim_token: str | Secret | None = None,
         base_url: str = BASE_URL,
         transport: HttpxTransport | None = None,
-        limiter: Gate | None = None,
+        limiter: RateLimiter | None = None,
         settings: Settings | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -118,7 +118,7 @@ class AsyncHub:
             base_url=_checked(base_url, allow_http=settings.allow_http),
             user_agent=settings.user_agent,
             transport=HttpTransport(connect_s=settings.connect_s, read_s=settings.read_s, injected=transport),
-            gate=limiter or Gate(settings.window_s, clock),
+            gate=limiter or RateLimiter(settings.window_s, clock),
             bearers={},
             clock=clock,
             token_store=settings.token_store,
@@ -194,7 +194,7 @@ class AsyncHub:
         return self._pipeline.line.gate.state
 
     @property
-    def limiter(self) -> Gate:
+    def limiter(self) -> RateLimiter:
         """The gate this hub's requests pass; give it to another hub of the same account to share the limit."""
         return self._pipeline.line.gate
 
@@ -263,7 +263,7 @@ class AsyncHub:
             bearer.reauthenticate()
 
     async def aclose(self) -> None:
-        """End the calls under way, with a NoAnswerError that says so, and close every connection.
+        """End the calls under way, with a NoResponseError that says so, and close every connection.
 
         Clones are closed with it. Safe to call again, also at the same time; what you injected stays open.
 

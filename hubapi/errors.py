@@ -9,7 +9,7 @@
     │   └── AccountLocked       too many failed logins: locked for ten minutes
     ├── TransportError
     │   ├── NotSentError        nothing reached the server: safe to repeat
-    │   ├── NoAnswerError       the server may have done the work
+    │   ├── NoResponseError       the server may have done the work
     │   └── DeadlineExceeded    the call's time is up
     ├── StatusError             .status .code .message .details .headers .body
     │   ├── BadRequest          400
@@ -93,7 +93,7 @@ class NotSentError(TransportError):
     """Nothing reached the server; repeating is safe."""
 
 
-class NoAnswerError(TransportError):
+class NoResponseError(TransportError):
     """The request went out and no whole answer came; the server may have done the work."""
 
 

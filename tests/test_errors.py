@@ -13,9 +13,9 @@ import pytest
 from hubapi import errors as tree
 from hubapi._codec.error_body import error_of
 from hubapi._operation import Operation
-from hubapi._rate_limit.limiter import Gate
+from hubapi._rate_limit.limiter import RateLimiter
 from hubapi._rate_limit.window import COLD
-from hubapi._transport.transport import Answer
+from hubapi._transport.transport import Response
 from hubapi.errors import (
     BadRequest,
     Blocked,
@@ -46,7 +46,7 @@ CLOUDFLARE = '<!DOCTYPE html><html lang="en-US"><head><title>Just a moment...</t
 
 def refusal(status: int, body: object, kind: str = "application/json", **headers: str) -> StatusError:
     content = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else msgspec.json.encode(body)
-    return error_of(Answer(status=status, headers={"content-type": kind, **headers}, content=content), LIST)
+    return error_of(Response(status=status, headers={"content-type": kind, **headers}, content=content), LIST)
 
 
 # --- the words of every body the server is known to send
@@ -181,7 +181,7 @@ def test_what_a_login_answers_is_not_kept() -> None:
     login = Operation(id="authentication.login", method="POST", path="/v2/users/login", result=bytes)
     content = b'{"detail":"second factor","login_2fa_token":"hunter2"}'
 
-    error = error_of(Answer(status=401, headers={}, content=content), login)
+    error = error_of(Response(status=401, headers={}, content=content), login)
 
     assert ("second factor", b"", {}) == (error.message, error.body, error.details)
 
@@ -315,7 +315,7 @@ def test_the_tree_is_the_one_in_its_docstring() -> None:
 async def test_an_error_leaves_the_gate_unwrapped() -> None:
     """The gate waits in a task group of its own, which must not make groups of what callers raise."""
     async with VirtualClock() as clock:
-        gate = Gate(60.0, clock)
+        gate = RateLimiter(60.0, clock)
         with await gate.permit() as passage:
             passage.answered({}, 5.0)
 
@@ -333,7 +333,7 @@ async def test_an_error_leaves_the_gate_unwrapped() -> None:
 async def test_a_cancelled_wait_at_the_gate_is_just_cancelled() -> None:
     """No exception group where only a scope ended."""
     async with VirtualClock() as clock:
-        gate = Gate(60.0, clock)
+        gate = RateLimiter(60.0, clock)
         with await gate.permit() as passage:
             passage.answered({}, 50.0)
 

@@ -14,7 +14,7 @@ from hubapi._codec.codec import _is_native, decode, encode
 from hubapi._codec.lenient import structure
 from hubapi._codec.wire import WIRE
 from hubapi._operation import Operation
-from hubapi._transport.transport import Answer
+from hubapi._transport.transport import Response
 from scripts.generate import lower, patch
 from scripts.generate.ir import Alias, Api, Enum, List, Map, Model, Nullable, Prim, Ref, Type
 from scripts.generate.load import Document, Node, load, steps
@@ -111,7 +111,7 @@ def check(value: Any, result: Any) -> None:
     assert problem is None
     content = msgspec.json.encode(value)
     operation: Operation[Any] = Operation(id="x", method="GET", path="/", result=result)
-    chosen = decode(Answer(status=200, headers={}, content=content), operation)
+    chosen = decode(Response(status=200, headers={}, content=content), operation)
     assert chosen == tolerant
     if _is_native(result):
         assert tolerant == msgspec.json.decode(content, type=result)

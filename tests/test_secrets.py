@@ -18,8 +18,8 @@ from attrs import define, field
 
 from hubapi import (
     AsyncHub,
-    AttemptAnswer,
     AttemptRequest,
+    AttemptResponse,
     CallNext,
     HubError,
     OrgAccessToken,
@@ -132,7 +132,7 @@ def hub_for(
 ) -> AsyncHub:
     """A hub that shows the witness all its hooks see."""
 
-    async def middleware(request: AttemptRequest, call_next: CallNext) -> AttemptAnswer:
+    async def middleware(request: AttemptRequest, call_next: CallNext) -> AttemptResponse:
         witness.see(request)
         answer = await call_next(request.with_headers({"x-trace": "1"}))
         witness.see(answer)

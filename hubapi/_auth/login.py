@@ -17,7 +17,7 @@ from hubapi._codec.error_body import error_of
 from hubapi._datetimes import parse_http_date
 from hubapi._operation import Operation
 from hubapi._secret import Secret, check_token
-from hubapi._transport.transport import Answer
+from hubapi._transport.transport import Response
 from hubapi.credentials import OrgAccessToken, Password, PersonalAccessToken, Totp, TwoFactor
 from hubapi.errors import (
     AccountLocked,
@@ -32,7 +32,7 @@ from hubapi.errors import (
     Unauthorized,
 )
 
-Exchange: TypeAlias = Callable[[Operation[dict[str, Any]]], Awaitable[Answer]]
+Exchange: TypeAlias = Callable[[Operation[dict[str, Any]]], Awaitable[Response]]
 """Sends an operation without a bearer and returns whatever answer comes."""
 
 LOGIN: Final = "/v2/users/login"
@@ -59,32 +59,32 @@ async def log_in(credentials: Renewable, exchange: Exchange) -> Grant:
             return await _user(name, secret, None, exchange)
         case PersonalAccessToken(username=name, token=secret) | OrgAccessToken(org=name, token=secret):
             operation = _operation("authentication.exchange", EXCHANGE, {"identifier": name, "secret": secret})
-            answer = await exchange(operation)
-            return _grant(answer, operation, "access_token", name)
+            response = await exchange(operation)
+            return _grant(response, operation, "access_token", name)
 
 
 async def _user(name: str, secret: Secret, two_factor: TwoFactor | Totp | None, exchange: Exchange) -> Grant:
     operation = _operation("authentication.login", LOGIN, {"username": name, "password": secret})
-    answer = await exchange(operation)
-    pending = _text(answer, operation, "login_2fa_token") if answer.status == 401 else None
+    response = await exchange(operation)
+    pending = _text(response, operation, "login_2fa_token") if response.status == 401 else None
     if pending is None:
-        return _grant(answer, operation, "token", name)
+        return _grant(response, operation, "token", name)
     if two_factor is None:
         raise TwoFactorRequired(
             f"{name} has two-factor authentication: give Password(..., two_factor=) a callable that returns the code, "
             "or use a personal access token",
             operation=operation.id,
         )
-    code = await _code(two_factor, answer)
+    code = await _code(two_factor, response)
     # Unlike the first step it is not repeated when its answer is lost: the code may be used up.
     body: dict[str, object] = {"login_2fa_token": pending, "code": code}
     second = _operation("authentication.two_factor_login", SECOND_FACTOR, body, repeatable=False)
     return _grant(await exchange(second), second, "token", name)
 
 
-async def _code(two_factor: TwoFactor | Totp, answer: Answer) -> Secret:
+async def _code(two_factor: TwoFactor | Totp, response: Response) -> Secret:
     if isinstance(two_factor, Totp):
-        server_now = parse_http_date(answer.headers.get("date"))
+        server_now = parse_http_date(response.headers.get("date"))
         return Secret(two_factor.at(time.time() if server_now is None else server_now))
     code = two_factor()
     return Secret(code if isinstance(code, str) else await code)
@@ -97,10 +97,10 @@ def _operation(name: str, path: str, body: dict[str, object], *, repeatable: boo
     )
 
 
-def _text(answer: Answer, operation: Operation[dict[str, Any]], key: str) -> Secret | None:
+def _text(response: Response, operation: Operation[dict[str, Any]], key: str) -> Secret | None:
     """Return a token out of an answer, if it has one that can be sent."""
     try:
-        found = decode(answer, operation).get(key)
+        found = decode(response, operation).get(key)
         token = Secret(found if isinstance(found, str) else "")
         check_token(token, key)
     except (DecodeError, ConfigurationError):
@@ -108,23 +108,23 @@ def _text(answer: Answer, operation: Operation[dict[str, Any]], key: str) -> Sec
     return token
 
 
-def _grant(answer: Answer, operation: Operation[dict[str, Any]], key: str, name: str) -> Grant:
-    if answer.status >= 300:
-        raise _refusal(error_of(answer, operation), name)
-    token = _text(answer, operation, key)
+def _grant(response: Response, operation: Operation[dict[str, Any]], key: str, name: str) -> Grant:
+    if response.status >= 300:
+        raise _refusal(error_of(response, operation), name)
+    token = _text(response, operation, key)
     if token is None:
         raise DecodeError(
             f"the login's answer has no {key}", path=f"$.{key}", expected="a token", operation=operation.id
         )
-    return Grant(secret=token, server_now=parse_http_date(answer.headers.get("date")))
+    return Grant(secret=token, server_now=parse_http_date(response.headers.get("date")))
 
 
-def is_lockout(answer: Answer) -> bool:
+def is_lockout(response: Response) -> bool:
     """Say whether a 429 is about failed logins, which waiting and trying again would only prolong (D26).
 
     Source: https://github.com/docker/hub-feedback/issues/2201
     """
-    return answer.status == 429 and _LOCKED.search(answer.content[:4096].decode("utf-8", "replace")) is not None
+    return response.status == 429 and _LOCKED.search(response.content[:4096].decode("utf-8", "replace")) is not None
 
 
 def _refusal(error: StatusError, name: str) -> StatusError | AuthenticationError:

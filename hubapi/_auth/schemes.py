@@ -10,7 +10,7 @@ from hubapi._auth.token_source import Bearer, FixedToken, TokenSource
 from hubapi._auth.token_store import Identity
 from hubapi._operation import Auth
 from hubapi._pipeline.pipeline import Line, Pipeline
-from hubapi._rate_limit.limiter import Gate
+from hubapi._rate_limit.limiter import RateLimiter
 from hubapi._secret import Secret, check_token
 from hubapi.credentials import Anonymous, Credentials, OrgAccessToken, Password, PersonalAccessToken, StaticToken
 
@@ -28,7 +28,7 @@ def give_login(line: Line, credentials: Credentials, scim_token: Secret | None) 
 def another_login(pipeline: Pipeline, credentials: Credentials, scim_token: Secret | None = None) -> Pipeline:
     """Return a pipeline that shares the connections and the settings, with a login and a rate limit of its own."""
     old = pipeline.line
-    line = evolve(old, gate=Gate(old.gate.window_s, old.clock), bearers={}, likely_causes={})
+    line = evolve(old, gate=RateLimiter(old.gate.window_s, old.clock), bearers={}, likely_causes={})
     line.life = old.life
     give_login(line, credentials, scim_token)
     return Pipeline(line, pipeline.options)

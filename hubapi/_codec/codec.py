@@ -20,7 +20,7 @@ from hubapi._codec.wire import WIRE
 from hubapi._datetimes import format_timestamp
 from hubapi._operation import Argument, Operation, T
 from hubapi._secret import Secret
-from hubapi._transport.transport import Answer, Request
+from hubapi._transport.transport import Request, Response
 from hubapi.errors import ConfigurationError, DecodeError, shorten
 
 _TEMPLATE = re.compile(r"\{([^{}]+)\}")
@@ -163,7 +163,7 @@ def _unstructuring() -> Converter:
 # --- answers
 
 
-def decode(answer: Answer, operation: Operation[T]) -> T:
+def decode(response: Response, operation: Operation[T]) -> T:
     """Return the result that an answer holds.
 
     Raises:
@@ -173,13 +173,13 @@ def decode(answer: Answer, operation: Operation[T]) -> T:
     decoder = _native(result)
     if decoder is not None:
         try:
-            return cast("T", decoder.decode(answer.content))
+            return cast("T", decoder.decode(response.content))
         except _UNREADABLE:
             pass
-    value, problem = _read(answer, result)
+    value, problem = _read(response, result)
     if problem is not None:
         # Raised here, where no local variable holds what the server sent: it may be a token.
-        raise _decode_error(answer, operation, problem)
+        raise _decode_error(response, operation, problem)
     return cast("T", value)
 
 
@@ -196,13 +196,13 @@ class _Problem(msgspec.Struct, frozen=True):
     path: str = "$"
 
 
-def _read(answer: Answer, result: Any) -> tuple[Any, _Problem | None]:
+def _read(response: Response, result: Any) -> tuple[Any, _Problem | None]:
     """Return the value of an answer that is not quite as described; or None, and why it can't be read."""
-    content = answer.content
+    content = response.content
     if result is type(None):
         return None, None
     if result is bytes:
-        return content, _doubt(answer)
+        return content, _doubt(response)
     if not content or content.isspace():
         return None, None if result is Any else _Problem("it is empty", "a result")
     try:
@@ -210,7 +210,7 @@ def _read(answer: Answer, result: Any) -> tuple[Any, _Problem | None]:
     except msgspec.ValidationError:
         return None, _Problem("it has a number that is out of range", "a number")
     except _UNREADABLE as error:
-        return None, _not_json(answer, error)
+        return None, _not_json(response, error)
     from hubapi._codec.lenient import structure  # noqa: PLC0415 - few answers need it
 
     value, problem = structure(raw, result)
@@ -220,39 +220,39 @@ def _read(answer: Answer, result: Any) -> tuple[Any, _Problem | None]:
     return value, None
 
 
-def _doubt(answer: Answer) -> _Problem | None:
+def _doubt(response: Response) -> _Problem | None:
     """Say why an answer taken as bytes is not what was asked for: a page for people, or JSON that breaks off."""
-    kind, start = answer.headers.get("content-type", ""), answer.content[:64].lstrip().lower()
+    kind, start = response.headers.get("content-type", ""), response.content[:64].lstrip().lower()
     if "html" in kind or start.startswith((b"<!doctype", b"<html")):
         return _Problem("it is an HTML page")
-    if "json" in kind and answer.content.strip():
+    if "json" in kind and response.content.strip():
         try:
-            _any_json.decode(answer.content)
+            _any_json.decode(response.content)
         except msgspec.ValidationError:
             return None  # a number too large for us; JSON all the same
         except _UNREADABLE as error:
-            return _not_json(answer, error)
+            return _not_json(response, error)
     return None
 
 
-def _not_json(answer: Answer, error: Exception) -> _Problem:
+def _not_json(response: Response, error: Exception) -> _Problem:
     if isinstance(error, RecursionError):
         return _Problem("it is nested too deeply", "less depth")
-    if answer.content[:64].lstrip().startswith(b"<"):
+    if response.content[:64].lstrip().startswith(b"<"):
         return _Problem("it is an HTML page")
     if isinstance(error, UnicodeDecodeError):
         return _Problem("it is not UTF-8")
     return _Problem(f"not JSON: {error}")
 
 
-def _decode_error(answer: Answer, operation: Operation[Any], problem: _Problem) -> DecodeError:
-    kind = shorten(answer.headers.get("content-type", "no content type").partition(";")[0])
+def _decode_error(response: Response, operation: Operation[Any], problem: _Problem) -> DecodeError:
+    kind = shorten(response.headers.get("content-type", "no content type").partition(";")[0])
     return DecodeError(
-        f"the answer ({answer.status}, {kind}, {len(answer.content)} bytes) can't be read: {problem.reason}",
+        f"the answer ({response.status}, {kind}, {len(response.content)} bytes) can't be read: {problem.reason}",
         path=problem.path,
         expected=problem.expected,
         operation=operation.id,
-        request_id=request_id(answer),
+        request_id=request_id(response),
     )
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from hubapi._operation import Operation
-from hubapi._transport.transport import Answer
+from hubapi._transport.transport import Response
 from hubapi.errors import STATUS_ERRORS, Blocked, ServerError, StatusError, shorten
 
 _REQUEST_ID_HEADERS = ("x-request-id", "x-trace-id", "x-docker-txnid", "cf-ray")
@@ -21,31 +21,31 @@ _SECRETS = {"token", "access_token", "refresh_token", "id_token", "login_2fa_tok
 _LOOKED_AT = 65_536  # bytes of a body that is not JSON
 
 
-def request_id(answer: Answer) -> str | None:
+def request_id(response: Response) -> str | None:
     """Return the server's own name for a request, where it gave one."""
-    return next((answer.headers[name] for name in _REQUEST_ID_HEADERS if answer.headers.get(name)), None)
+    return next((response.headers[name] for name in _REQUEST_ID_HEADERS if response.headers.get(name)), None)
 
 
-def error_of(answer: Answer, operation: Operation[Any]) -> StatusError:
+def error_of(response: Response, operation: Operation[Any]) -> StatusError:
     """Turn an answer that is no success into its error.
 
     What a login answers is not kept, nor any body with a token in it.
     """
-    is_json, parsed = _parse(answer.content)
+    is_json, parsed = _parse(response.content)
     body = _entries(parsed)
-    message = _special(answer, operation) or (_message(parsed) if is_json else _plain(answer))
-    message = message or _meaning(answer.status)
+    message = _special(response, operation) or (_message(parsed) if is_json else _plain(response))
+    message = message or _meaning(response.status)
     keeps = not (operation.id.startswith("authentication.") or _SECRETS & body.keys())
-    return _kind(answer, operation, is_json=is_json)(
-        f"{answer.status} {shorten(message)}",
-        status=answer.status,
+    return _kind(response, operation, is_json=is_json)(
+        f"{response.status} {shorten(message)}",
+        status=response.status,
         code=_code(body),
         message=message,
         details={key: value for key, value in body.items() if key not in {"message", "detail"}} if keeps else {},
-        headers=answer.headers,
-        body=answer.content if keeps else b"",
+        headers=response.headers,
+        body=response.content if keeps else b"",
         operation=operation.id,
-        request_id=request_id(answer),
+        request_id=request_id(response),
     )
 
 
@@ -61,19 +61,19 @@ def _entries(body: object) -> dict[str, object]:
     return cast("dict[str, object]", body) if isinstance(body, dict) else {}
 
 
-def _kind(answer: Answer, operation: Operation[Any], *, is_json: bool) -> type[StatusError]:
-    status = answer.status
-    claims_json = "json" in answer.headers.get("content-type", "")
-    if status == 403 and answer.content.strip() and not (is_json or claims_json) and operation.method != "HEAD":
+def _kind(response: Response, operation: Operation[Any], *, is_json: bool) -> type[StatusError]:
+    status = response.status
+    claims_json = "json" in response.headers.get("content-type", "")
+    if status == 403 and response.content.strip() and not (is_json or claims_json) and operation.method != "HEAD":
         return Blocked
     return STATUS_ERRORS.get(status, ServerError if status >= 500 else StatusError)
 
 
-def _special(answer: Answer, operation: Operation[Any]) -> str:
+def _special(response: Response, operation: Operation[Any]) -> str:
     """Say what some statuses mean here, where the server's words would not help."""
-    if 300 <= answer.status < 400:
-        return f"a redirect to {_host(answer.headers.get('location', ''))}, which is not followed"
-    if answer.status == 405:
+    if 300 <= response.status < 400:
+        return f"a redirect to {_host(response.headers.get('location', ''))}, which is not followed"
+    if response.status == 405:
         return f"the server does not support {operation.method} on this route"  # HEAD, for a time (D12)
     return ""
 
@@ -116,12 +116,12 @@ def _code(body: dict[str, object]) -> str | None:
     return str(code) if isinstance(code, str | int) and not isinstance(code, bool) else None
 
 
-def _plain(answer: Answer) -> str:
+def _plain(response: Response) -> str:
     """Say what a body that is not JSON was: its text, or of a page only the title."""
-    text = answer.content[:_LOOKED_AT].decode("utf-8", "replace").strip().removeprefix("\ufeff")
-    if text[:1] in {"{", "["} and "json" in answer.headers.get("content-type", ""):
-        return f"{_meaning(answer.status)}, in JSON that can't be read"
-    return _without_markup(text, always="html" in answer.headers.get("content-type", ""))
+    text = response.content[:_LOOKED_AT].decode("utf-8", "replace").strip().removeprefix("\ufeff")
+    if text[:1] in {"{", "["} and "json" in response.headers.get("content-type", ""):
+        return f"{_meaning(response.status)}, in JSON that can't be read"
+    return _without_markup(text, always="html" in response.headers.get("content-type", ""))
 
 
 def _without_markup(text: str, *, always: bool = False) -> str:

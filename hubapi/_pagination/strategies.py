@@ -71,13 +71,13 @@ def by_link(
     async def fetch(state: State) -> Page[T]:
         link = state.get("link")
         try:
-            answer = await call(client if link is None else _Following(client, str(link)))
+            response = await call(client if link is None else _Following(client, str(link)))
         except NotFound:
             if state.get("short"):
                 return Page((), None)
             raise
-        found = items(answer) or ()
-        after = following(answer)
+        found = items(response) or ()
+        after = following(response)
         if not after:
             return Page(found, None)
         after = _sized(path_and_query(after, base_url), page_size)

@@ -12,7 +12,7 @@ from attrs import define, field
 from msgspec import Struct
 from msgspec.structs import replace
 
-from hubapi._transport.transport import Answer, Request
+from hubapi._transport.transport import Request, Response
 from hubapi.errors import ConfigurationError
 
 _log = logging.getLogger("hubapi")
@@ -123,7 +123,7 @@ class AttemptRequest(Struct, frozen=True, kw_only=True):
         return replace(self, headers={**self.headers, **{name.lower(): value for name, value in headers.items()}})
 
 
-class AttemptAnswer(Struct, frozen=True, kw_only=True):
+class AttemptResponse(Struct, frozen=True, kw_only=True):
     """What middleware sees of an answer: everything but the body and the cookies.
 
     Attributes:
@@ -135,9 +135,9 @@ class AttemptAnswer(Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str]
 
 
-_Send: TypeAlias = Callable[[Request], Awaitable[Answer]]
-CallNext: TypeAlias = Callable[[AttemptRequest], Awaitable[AttemptAnswer]]
-Middleware: TypeAlias = Callable[[AttemptRequest, CallNext], Awaitable[AttemptAnswer]]
+_Send: TypeAlias = Callable[[Request], Awaitable[Response]]
+CallNext: TypeAlias = Callable[[AttemptRequest], Awaitable[AttemptResponse]]
+Middleware: TypeAlias = Callable[[AttemptRequest, CallNext], Awaitable[AttemptResponse]]
 """Called for every attempt. It may change the headers, measure, or raise; what it raises reaches the caller."""
 
 
@@ -165,7 +165,7 @@ class Hooks:
                 self._complained = True
                 _log.exception("on_event failed; this is said once, and calls go on")
 
-    def send(self, request: Request, operation: str, attempt: int, transport: _Send) -> Awaitable[Answer]:
+    def send(self, request: Request, operation: str, attempt: int, transport: _Send) -> Awaitable[Response]:
         """Send a request, through the middleware if there is some.
 
         Raises:
@@ -177,14 +177,14 @@ class Hooks:
 
     async def _through(
         self, middleware: Middleware, request: Request, operation: str, attempt: int, transport: _Send
-    ) -> Answer:
-        answers: list[Answer] = []
+    ) -> Response:
+        responses: list[Response] = []
 
-        async def call_next(seen: AttemptRequest) -> AttemptAnswer:
+        async def call_next(seen: AttemptRequest) -> AttemptResponse:
             # Only the headers: nothing sends a bearer elsewhere.
-            answer = await transport(replace(request, headers=dict(seen.headers)))
-            answers.append(answer)
-            return AttemptAnswer(status=answer.status, headers=dict(answer.headers))
+            response = await transport(replace(request, headers=dict(seen.headers)))
+            responses.append(response)
+            return AttemptResponse(status=response.status, headers=dict(response.headers))
 
         shown = AttemptRequest(
             operation=operation,
@@ -194,25 +194,25 @@ class Hooks:
             headers=dict(request.headers),
         )
         await middleware(shown, call_next)
-        if not answers:
+        if not responses:
             raise ConfigurationError("the middleware returned without awaiting call_next(request)")
-        return answers[-1]
+        return responses[-1]
 
 
 # --- logging
 
 
-def log_answer(operation: str, attempt: int, seconds: float, request: Request, answer: Answer) -> None:
+def log_answer(operation: str, attempt: int, seconds: float, request: Request, response: Response) -> None:
     """Log an answer for whoever debugs: method, path, the known arguments and headers, the status."""
     if _log.isEnabledFor(logging.DEBUG):
-        headers = ", ".join(f"{name}: {answer.headers[name]}" for name in _SHOWN_HEADERS if name in answer.headers)
+        headers = ", ".join(f"{name}: {response.headers[name]}" for name in _SHOWN_HEADERS if name in response.headers)
         _log.debug(
             "%s: attempt %d: %s %s: %d in %.3f s (%s)",
             operation,
             attempt,
             request.method,
             shown_target(request.url),
-            answer.status,
+            response.status,
             seconds,
             headers,
         )

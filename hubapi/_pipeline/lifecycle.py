@@ -15,16 +15,16 @@ import anyio.lowlevel
 from attrs import define, field
 
 from hubapi._clock import Clock, scope_class
-from hubapi.errors import ConfigurationError, NoAnswerError
+from hubapi.errors import ConfigurationError, NoResponseError
 
 State: TypeAlias = Literal["new", "open", "closing", "closed"]
 
 _PATIENCE_S = 5.0  # for calls that were told to end, before the connections are closed under them
 
 
-def closed_meanwhile(name: str) -> NoAnswerError:
+def closed_meanwhile(name: str) -> NoResponseError:
     """Return the error of a call that the closing of its hub has ended."""
-    return NoAnswerError("the hub was closed while this call was under way", operation=name)
+    return NoResponseError("the hub was closed while this call was under way", operation=name)
 
 
 class _Call:
@@ -105,7 +105,7 @@ class Life:
 
         Raises:
             ConfigurationError: the hub is closed, or belongs to another event loop.
-            NoAnswerError: the hub was closed meanwhile.
+            NoResponseError: the hub was closed meanwhile.
         """
         with self.call():
             return await self.clock.sleep(seconds)

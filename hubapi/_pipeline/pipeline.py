@@ -24,8 +24,8 @@ from hubapi._pipeline.hooks import AttemptEvent, Hooks, PauseEvent, RetryEvent, 
 from hubapi._pipeline.lifecycle import Life, closed_meanwhile
 from hubapi._pipeline.retry import RetryBudget, RetryPolicy, backoff, classify
 from hubapi._rate_limit.headers import parse_retry_after
-from hubapi._rate_limit.limiter import Gate, Passage
-from hubapi._transport.transport import Answer, Request, Transport
+from hubapi._rate_limit.limiter import Passage, RateLimiter
+from hubapi._transport.transport import Request, Response, Transport
 from hubapi.errors import (
     ConfigurationError,
     DeadlineExceeded,
@@ -41,7 +41,7 @@ from hubapi.errors import (
 T = TypeVar("T")
 
 _log = logging.getLogger("hubapi")
-_listening: ContextVar[tuple[list[Answer], ...]] = ContextVar("hubapi answers", default=())
+_listening: ContextVar[tuple[list[Response], ...]] = ContextVar("hubapi answers", default=())
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -74,7 +74,7 @@ class Line:
     base_url: str
     user_agent: str
     transport: Transport
-    gate: Gate
+    gate: RateLimiter
     bearers: Mapping[Auth, Bearer]
     clock: Clock
     token_store: TokenStore | None = None
@@ -89,12 +89,12 @@ class Line:
 
 
 @contextmanager
-def listen() -> Generator[list[Answer]]:
+def listen() -> Generator[list[Response]]:
     """Keep the last answer of the calls that succeed inside the block, and in the tasks it starts."""
-    answers: list[Answer] = []
-    token = _listening.set((*_listening.get(), answers))
+    responses: list[Response] = []
+    token = _listening.set((*_listening.get(), responses))
     try:
-        yield answers
+        yield responses
     finally:
         _listening.reset(token)
 
@@ -120,7 +120,7 @@ class Pipeline:
         result, _ = await self.send_and_keep(operation)
         return result
 
-    async def send_and_keep(self, operation: Operation[T]) -> tuple[T, Answer]:
+    async def send_and_keep(self, operation: Operation[T]) -> tuple[T, Response]:
         """Send an operation and return its result, and the answer it was read from.
 
         Raises:
@@ -128,9 +128,9 @@ class Pipeline:
         """
         call = _Call(self, operation, self.line.bearers.get(operation.auth), self.line.gate, reads=True)
         try:
-            answer = await self.deliver(call)
-            if answer.status >= 300:
-                raise self._explained(error_of(answer, operation), operation.auth)
+            response = await self.deliver(call)
+            if response.status >= 300:
+                raise self._explained(error_of(response, operation), operation.auth)
             if call.unreadable is not None:
                 raise call.unreadable
         except HubError as error:
@@ -138,15 +138,15 @@ class Pipeline:
             error.attempts = error.attempts or call.attempts
             raise
         for heard in _listening.get():
-            heard[:] = [answer]
-        return call.result, answer
+            heard[:] = [response]
+        return call.result, response
 
     def _explained(self, error: StatusError, auth: Auth) -> StatusError:
         if isinstance(error, Forbidden) and auth in self.line.likely_causes:
             error.args = (f"{error.reason}. Likely cause: {self.line.likely_causes[auth]}",)
         return error
 
-    async def exchange(self, operation: Operation[Any]) -> Answer:
+    async def exchange(self, operation: Operation[Any]) -> Response:
         """Send an operation without bearer or gate and return whatever answer comes: a login's way."""
         line = self.line
         line.counters.logins += 1
@@ -154,14 +154,14 @@ class Pipeline:
         call, began = _Call(self.with_options(options), operation, None, None), line.clock.monotonic()
         status: int | None = None
         try:
-            answer = await call.pipeline.deliver(call)
-            status = answer.status
+            response = await call.pipeline.deliver(call)
+            status = response.status
         finally:
             seconds = line.clock.monotonic() - began
             line.hooks.tell(TokenEvent(operation=operation.id, attempt=call.attempts, status=status, seconds=seconds))
-        return answer
+        return response
 
-    async def deliver(self, call: "_Call") -> Answer:
+    async def deliver(self, call: "_Call") -> Response:
         """Return the answer that ends a call, a success or not."""
         with self.line.life.call():
             try:
@@ -171,7 +171,7 @@ class Pipeline:
                 self.line.budget.earn()
         raise closed_meanwhile(call.operation.id)
 
-    async def _in_time(self, call: "_Call", seconds: float) -> Answer:
+    async def _in_time(self, call: "_Call", seconds: float) -> Response:
         call.ends = self.line.clock.monotonic() + seconds
         with self.line.clock.move_on_after(seconds):
             return await call.run()
@@ -179,7 +179,7 @@ class Pipeline:
             f"no answer within the {seconds:g} s given to it", operation=call.operation.id, attempts=call.attempts
         )
 
-    async def attempt(self, request: Request, operation: str, number: int, passage: Passage | None = None) -> Answer:
+    async def attempt(self, request: Request, operation: str, number: int, passage: Passage | None = None) -> Response:
         """Send once, within the width and through the middleware."""
         slots = self._slots = self._slots or anyio.Semaphore(self.options.concurrency)
         if slots.value:
@@ -194,14 +194,14 @@ class Pipeline:
             began = line.clock.monotonic()
             status: int | None = None
             try:
-                answer = await line.hooks.send(request, operation, number, line.transport.send)
-                status = answer.status
+                response = await line.hooks.send(request, operation, number, line.transport.send)
+                status = response.status
             finally:
                 seconds = line.clock.monotonic() - began
                 if line.hooks.on_event is not None:
                     line.hooks.tell(AttemptEvent(operation=operation, attempt=number, status=status, seconds=seconds))
-            log_answer(operation, number, seconds, request, answer)
-            return answer
+            log_answer(operation, number, seconds, request, response)
+            return response
         finally:
             slots.release()
 
@@ -215,7 +215,7 @@ class _Call(Struct, eq=False):
     pipeline: Pipeline
     operation: Operation[Any]
     bearer: Bearer | None
-    gate: Gate | None
+    gate: RateLimiter | None
     reads: bool = False
     ends: float = float("inf")
     attempts: int = 0
@@ -227,13 +227,13 @@ class _Call(Struct, eq=False):
     def __repr__(self) -> str:
         return f"_Call({self.operation.id})"
 
-    async def run(self) -> Answer:
+    async def run(self) -> Response:
         """Return the answer that ends the call, a success or not."""
         request = self._request()
         while True:
             self.attempts += 1
             try:
-                answer, token = await self._attempt(request)
+                response, token = await self._attempt(request)
             except RateLimited as error:
                 if error.operation is None:  # by the gate, which has let nothing pass
                     self.attempts -= 1
@@ -243,17 +243,17 @@ class _Call(Struct, eq=False):
                     raise
                 failure: HubError = error
             else:
-                match classify(answer.status, idempotent=self.operation.idempotent, readable=self._read(answer)):
-                    case "rate limited" if not is_lockout(answer):
-                        await self._rate_limited(answer)
+                match classify(response.status, idempotent=self.operation.idempotent, readable=self._read(response)):
+                    case "rate limited" if not is_lockout(response):
+                        await self._rate_limited(response)
                         continue
                     case "refresh" if token is not None and not self._refreshed and self._may_renew(token):
                         self._refreshed = True
                         continue
                     case "again":
-                        failure = self.unreadable or error_of(answer, self.operation)
+                        failure = self.unreadable or error_of(response, self.operation)
                     case _:
-                        return self._gone_as_asked(answer)
+                        return self._gone_as_asked(response)
             await self._back_off(failure)
 
     def _request(self) -> Request:
@@ -262,28 +262,28 @@ class _Call(Struct, eq=False):
             raise ConfigurationError(_no_bearer(operation.auth))
         return build_request(line.base_url, operation, line.user_agent)
 
-    def _read(self, answer: Answer) -> bool:
+    def _read(self, response: Response) -> bool:
         """Decode a success; return False where it was no JSON, or half of it (D10)."""
         self.unreadable = None
-        if answer.status >= 300 or not self.reads:
+        if response.status >= 300 or not self.reads:
             return True
         try:
-            self.result = None if self.operation.method == "HEAD" else decode(answer, self.operation)
+            self.result = None if self.operation.method == "HEAD" else decode(response, self.operation)
         except DecodeError as error:
             self.unreadable = error.with_traceback(None)
             return not is_garbled(error)
         return True
 
-    def _gone_as_asked(self, answer: Answer) -> Answer:
+    def _gone_as_asked(self, response: Response) -> Response:
         """Take a 404 for a success where an earlier attempt of the same DELETE may have done the work."""
-        if answer.status == 404 and self.operation.method == "DELETE" and self._maybe_done:
-            return Answer(status=204, headers=answer.headers, content=b"")
-        return answer
+        if response.status == 404 and self.operation.method == "DELETE" and self._maybe_done:
+            return Response(status=204, headers=response.headers, content=b"")
+        return response
 
     def _may_renew(self, token: Token) -> bool:
         return self.bearer is not None and self.bearer.refused(token)
 
-    async def _attempt(self, request: Request) -> tuple[Answer, Token | None]:
+    async def _attempt(self, request: Request) -> tuple[Response, Token | None]:
         operation = self.operation.id
         if self.gate is None:
             return await self.pipeline.attempt(request, operation, self.attempts), None
@@ -292,36 +292,36 @@ class _Call(Struct, eq=False):
             token = await self.bearer.token() if self.bearer else None
             if token is not None:
                 request = replace(request, bearer=token.secret)
-            answer = await self.pipeline.attempt(request, operation, self.attempts, passage)
-            if answer.status != 401:  # whose budget is that of the address: the server saw no account
-                passage.answered(answer.headers, self._asked_to_wait(answer))
-        return answer, token
+            response = await self.pipeline.attempt(request, operation, self.attempts, passage)
+            if response.status != 401:  # whose budget is that of the address: the server saw no account
+                passage.answered(response.headers, self._asked_to_wait(response))
+        return response, token
 
-    def _asked_to_wait(self, answer: Answer) -> float | None:
+    def _asked_to_wait(self, response: Response) -> float | None:
         """Return the seconds a 429 asks to wait; a second where it doesn't say, None for any other answer."""
-        if answer.status != 429:
+        if response.status != 429:
             return None
         now = self.gate.server_time() if self.gate else self.pipeline.line.clock.time()
-        seconds = parse_retry_after(answer.headers, now)
+        seconds = parse_retry_after(response.headers, now)
         return backoff(1, self.pipeline.options.retry) + 1.0 if seconds is None else seconds
 
-    async def _rate_limited(self, answer: Answer) -> None:
+    async def _rate_limited(self, response: Response) -> None:
         """Wait as long as the server asks, or say at once that it is too long. It is not an attempt of this call."""
         line, policy = self.pipeline.line, self.pipeline.options.retry
         line.counters.rate_limited += 1
-        seconds = self._asked_to_wait(answer) or 0.0
+        seconds = self._asked_to_wait(response) or 0.0
         if seconds > policy.max_retry_after_s or line.clock.monotonic() + seconds > self.ends:
-            raise self._too_long(answer, seconds)
+            raise self._too_long(response, seconds)
         _log.info("%s: rate limited; the server asks to wait %.1f s", self.operation.id, seconds)
         line.hooks.tell(PauseEvent(operation=self.operation.id, attempt=self.attempts, status=429, seconds=seconds))
         self.attempts -= 1
         if self.gate is None:
             await line.clock.sleep(max(1.0, seconds))  # the time it names may be past
 
-    def _too_long(self, answer: Answer, seconds: float) -> HubError:
-        error = error_of(answer, self.operation)
+    def _too_long(self, response: Response, seconds: float) -> HubError:
+        error = error_of(response, self.operation)
         if isinstance(error, RateLimited):
-            server_now = parse_http_date(answer.headers.get("date"))
+            server_now = parse_http_date(response.headers.get("date"))
             now = self.pipeline.line.clock.time() if server_now is None else server_now
             error.retry_after, error.retry_at = seconds, from_epoch(now + seconds)
             state = self.gate.state if self.gate else None

@@ -30,7 +30,7 @@ class _Turn:
 
 
 @define(eq=False)
-class Gate:
+class RateLimiter:
     """Keeps whoever shares it within one rate limit.
 
     One gate belongs to one account at one host. Hubs of the same account in one event loop can share one
@@ -183,7 +183,7 @@ class Gate:
 class Passage(Struct, eq=False):
     """One request's time inside the gate."""
 
-    gate: Gate
+    gate: RateLimiter
     permit: Permit
     sent: bool = False
     settled: bool = False

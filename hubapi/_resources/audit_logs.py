@@ -76,7 +76,7 @@ class AuditLogs:
         start, end = to_aware(since), to_aware(until)
 
         async def call(page: int) -> Sequence[AuditLog] | None:
-            answer = await endpoints.list(
+            response = await endpoints.list(
                 self._client,
                 account,
                 action=_or_unset(action),
@@ -87,7 +87,7 @@ class AuditLogs:
                 page=page,
                 page_size=page_size,
             )
-            return answer.logs
+            return response.logs
 
         return Paginator("audit_logs.list", by_number(call, page_size))
 
@@ -201,7 +201,7 @@ class AuditLogs:
             ConfigurationError: a datetime has no zone, *every* is too short, *since* and *cursor* are both given, or
                 *cursor* is none, or another account's.
             HubError: while iterating, of the kind that fits: Forbidden as of `list`, ServerError, TransportError; among
-                these NoAnswerError, if the hub is closed meanwhile.
+                these NoResponseError, if the hub is closed meanwhile.
 
         Example:
             >>> async def feed(hub, store):

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 @frozen(kw_only=True)
-class Response(Generic[T]):
+class RawResponse(Generic[T]):
     """What a method returned, and the answer it made that of.
 
     Attributes:
@@ -91,7 +91,7 @@ class Raw:
         )
         return await self._client.send(operation)
 
-    async def response(self, call: Awaitable[T]) -> Response[T]:
+    async def response(self, call: Awaitable[T]) -> RawResponse[T]:
         """Await a call of any method of a hub, and return its result with the answer it was made of.
 
         Args:
@@ -106,13 +106,13 @@ class Raw:
             ...     answer = await hub.raw.response(hub.repositories.get_tag("library", "python", "3.13"))
             ...     return answer.result.name, answer.json(), answer.headers["date"], answer.rate_limit
         """
-        with listen() as answers:
+        with listen() as responses:
             result = await call
-        if not answers:
+        if not responses:
             raise ConfigurationError("this call made no request, so there is no answer to show")
-        last = answers[-1]
+        last = responses[-1]
         reading = read_headers(last.headers)
         limit = None
         if reading:
             limit = RateLimit(limit=reading.limit, remaining=reading.remaining, reset_at=from_epoch(reading.reset))
-        return Response(result=result, status=last.status, headers=last.headers, body=last.content, rate_limit=limit)
+        return RawResponse(result=result, status=last.status, headers=last.headers, body=last.content, rate_limit=limit)

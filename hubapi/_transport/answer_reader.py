@@ -7,9 +7,9 @@ from typing import TypeAlias
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from hubapi.errors import NoAnswerError
+from hubapi.errors import NoResponseError
 
-RawAnswer: TypeAlias = tuple[int, list[tuple[bytes, bytes]], bytes]
+RawResponse: TypeAlias = tuple[int, list[tuple[bytes, bytes]], bytes]
 """The status, the headers as they came, and the body in its content encoding."""
 
 _HEAD = 100 << 10  # bytes of headers at most, with those of interim answers
@@ -36,16 +36,16 @@ class AnswerReader:
         self.keeps_connection = False
         """Whether another request may go over the connection, once the answer is whole."""
 
-    def feed(self, data: bytes) -> RawAnswer | None:
+    def feed(self, data: bytes) -> RawResponse | None:
         """Read on, with no bytes where the connection has ended; return the answer when it is whole.
 
         Raises:
-            NoAnswerError: it won't be whole any more, or is no HTTP.
+            NoResponseError: it won't be whole any more, or is no HTTP.
         """
         problem = self._parse(data) if data else self._end()
         if problem is not None:
             self._parser = None
-            raise NoAnswerError(problem)
+            raise NoResponseError(problem)
         if not self._whole:
             return None
         self._parser = None  # they hold each other, and a body

@@ -8,9 +8,9 @@ import anyio
 import httpcore
 from attrs import define, field, frozen
 
-from hubapi._transport.answer_reader import RawAnswer
+from hubapi._transport.answer_reader import RawResponse
 from hubapi._transport.http1 import CLOSED, Server, reason
-from hubapi.errors import HubError, NoAnswerError, NotSentError
+from hubapi.errors import HubError, NoResponseError, NotSentError
 
 _NOT_SENT = (
     httpcore.ConnectError,
@@ -87,7 +87,7 @@ class ByProxy:
         pool = httpcore.AsyncConnectionPool(ssl_context=self.server.tls, proxy=proxy, network_backend=network)
         self._connection = pool.create_connection(self._url.origin)
 
-    async def exchange(self, method: str, target: str, headers: Mapping[str, str], content: bytes) -> RawAnswer:
+    async def exchange(self, method: str, target: str, headers: Mapping[str, str], content: bytes) -> RawResponse:
         url = httpcore.URL(scheme=self._url.scheme, host=self._url.host, port=self._url.port, target=target)
         read_s = self.server.read_s
         extensions: dict[str, Any] = {"timeout": {"connect": self.server.connect_s, "read": read_s, "write": read_s}}
@@ -105,11 +105,11 @@ class ByProxy:
             except _NOT_SENT as error:
                 problem = NotSentError(CLOSED if self._closed else reason(error))
             except _NO_ANSWER as error:
-                problem = NoAnswerError(CLOSED if self._closed else reason(error))
+                problem = NoResponseError(CLOSED if self._closed else reason(error))
             else:
                 return response.status, response.headers, body
             raise problem
-        raise NoAnswerError(CLOSED)
+        raise NoResponseError(CLOSED)
 
     @property
     def is_reusable(self) -> bool:

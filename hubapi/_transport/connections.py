@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 import anyio
 from attrs import define, field
 
-from hubapi._transport.answer_reader import RawAnswer
+from hubapi._transport.answer_reader import RawResponse
 from hubapi._transport.http1 import CLOSED, Connection
 from hubapi.errors import NotSentError
 
@@ -40,7 +40,7 @@ class Connections:
     _busy: set[Connection] = field(factory=set[Connection], init=False)
     _closed: bool = field(default=False, init=False)
 
-    async def exchange(self, method: str, target: str, headers: Mapping[str, str], content: bytes) -> RawAnswer:
+    async def exchange(self, method: str, target: str, headers: Mapping[str, str], content: bytes) -> RawResponse:
         """Send a request and return its whole answer; see `Connection.exchange`."""
         connection = await self._kept()
         if self._closed:
@@ -48,14 +48,14 @@ class Connections:
         connection = connection or self.new()
         self._busy.add(connection)
         try:
-            answer = await connection.exchange(method, target, headers, content)
+            response = await connection.exchange(method, target, headers, content)
         except BaseException:
             await _close(connection)
             raise
         finally:
             self._busy.discard(connection)
         await self._keep(connection)
-        return answer
+        return response
 
     async def _kept(self) -> Connection | None:
         """Return the connection that was used last, unless it is too old, or the server has closed it."""

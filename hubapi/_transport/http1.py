@@ -20,8 +20,8 @@ from attrs import define, field
 from msgspec import Struct
 
 from hubapi._clock import scope_class
-from hubapi._transport.answer_reader import AnswerReader, RawAnswer
-from hubapi.errors import NoAnswerError, NotSentError
+from hubapi._transport.answer_reader import AnswerReader, RawResponse
+from hubapi.errors import NoResponseError, NotSentError
 
 CLOSED = "the hub was closed meanwhile"
 
@@ -32,7 +32,7 @@ _BROKEN = (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError)
 class Connection(Protocol):
     """What carries one request at a time."""
 
-    async def exchange(self, method: str, target: str, headers: Mapping[str, str], content: bytes) -> RawAnswer:
+    async def exchange(self, method: str, target: str, headers: Mapping[str, str], content: bytes) -> RawResponse:
         """Send a request and return the whole answer; before the first, connect.
 
         Args:
@@ -43,7 +43,7 @@ class Connection(Protocol):
 
         Raises:
             NotSentError: nothing was sent.
-            NoAnswerError: no whole answer came. Both say why in a few words.
+            NoResponseError: no whole answer came. Both say why in a few words.
         """
         ...
 
@@ -99,7 +99,7 @@ class Http1:
     _reusable: bool = field(default=False, init=False)
     _closed: bool = field(default=False, init=False)
 
-    async def exchange(self, method: str, target: str, headers: Mapping[str, str], content: bytes) -> RawAnswer:
+    async def exchange(self, method: str, target: str, headers: Mapping[str, str], content: bytes) -> RawResponse:
         self._reusable = False
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
         request = f"{method} {target} HTTP/1.1\r\n{lines}\r\n".encode("ascii") + content
@@ -111,13 +111,13 @@ class Http1:
                 scope.deadline = anyio.current_time() + self.server.read_s
             await _send(self._stream, request)
             reader = AnswerReader(method)
-            while (answer := reader.feed(await self._receive(self._stream))) is None:
+            while (response := reader.feed(await self._receive(self._stream))) is None:
                 scope.deadline = anyio.current_time() + self.server.read_s
             self._reusable = reader.keeps_connection
-            return answer
+            return response
         if self._stream is None:
             raise NotSentError(CLOSED if self._closed else f"no connection within {self.server.connect_s:g} s")
-        raise NoAnswerError(CLOSED if self._closed else f"nothing came for {self.server.read_s:g} s")
+        raise NoResponseError(CLOSED if self._closed else f"nothing came for {self.server.read_s:g} s")
 
     @property
     def is_reusable(self) -> bool:
@@ -151,7 +151,7 @@ class Http1:
         except anyio.EndOfStream:
             return b""
         except _BROKEN as error:
-            problem = NoAnswerError(CLOSED if self._closed else reason(error))
+            problem = NoResponseError(CLOSED if self._closed else reason(error))
         raise problem
 
 

@@ -19,12 +19,12 @@ from attrs import define, field
 from msgspec import Struct
 
 from hubapi._secret import Secret
-from hubapi._transport.answer_reader import RawAnswer
+from hubapi._transport.answer_reader import RawResponse
 from hubapi._transport.connections import Connections
 from hubapi._transport.http1 import Connection, Http1, Server
 from hubapi._transport.proxies import environment_proxy
 from hubapi._transport.stand_ins import stands_in
-from hubapi.errors import ConfigurationError, HubError, NoAnswerError, NotSentError, shorten
+from hubapi.errors import ConfigurationError, HubError, NoResponseError, NotSentError, shorten
 
 HttpxTransport: TypeAlias = httpx.AsyncBaseTransport
 
@@ -61,7 +61,7 @@ class Request(Struct, frozen=True, kw_only=True):
         return f"Request({self.method} {self.url})"
 
 
-class Answer(Struct, frozen=True, kw_only=True):
+class Response(Struct, frozen=True, kw_only=True):
     """What came back: the whole of it, read and closed. Header names are in lower case."""
 
     status: int
@@ -69,14 +69,14 @@ class Answer(Struct, frozen=True, kw_only=True):
     content: bytes
 
     def __repr__(self) -> str:
-        return f"Answer({self.status})"
+        return f"Response({self.status})"
 
 
 class Transport(Protocol):
     """What the pipeline needs of HTTP."""
 
-    async def send(self, request: Request) -> Answer:
-        """Send once. Raises NotSentError or NoAnswerError, or ConfigurationError for what HTTP can't carry."""
+    async def send(self, request: Request) -> Response:
+        """Send once. Raises NotSentError or NoResponseError, or ConfigurationError for what HTTP can't carry."""
         ...
 
     async def aclose(self) -> None:
@@ -105,7 +105,7 @@ class HttpTransport:
     _opening: anyio.Lock = field(factory=anyio.Lock, init=False)
     _closed: bool = field(default=False, init=False)
 
-    async def send(self, request: Request) -> Answer:
+    async def send(self, request: Request) -> Response:
         _check_headers(request)
         problem: HubError
         try:
@@ -115,8 +115,8 @@ class HttpTransport:
             problem = NotSentError(f"nothing was sent: {_words(error)}")
         except UnicodeError:
             problem = NotSentError("nothing was sent: the host's name is none")
-        except (NoAnswerError, httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, *_BELOW) as error:
-            problem = NoAnswerError(f"no whole answer came: {_words(error)}")
+        except (NoResponseError, httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, *_BELOW) as error:
+            problem = NoResponseError(f"no whole answer came: {_words(error)}")
         except anyio.get_cancelled_exc_class() as cancelled:
             # The frames below hold the headers, and a traceback with locals must not show them.
             cancelled.__context__ = None
@@ -124,7 +124,7 @@ class HttpTransport:
         # Raised here, where those frames are gone.
         raise problem
 
-    async def _exchange(self, request: Request) -> tuple[RawAnswer, bool]:
+    async def _exchange(self, request: Request) -> tuple[RawResponse, bool]:
         """Return the answer, and whether its body is still in its content encoding."""
         if self._closed:
             raise ConfigurationError("this hub is closed; open another")
@@ -134,8 +134,8 @@ class HttpTransport:
             return await _through(theirs, _httpx_request(request, {"timeout": timeout}))
         server, target = _plain(request.url) or _split(_parse(request.url))
         connections = self._connections.get(server) or await self._open(server)
-        answer = await connections.exchange(request.method, target, _headers(request, server), request.content)
-        return answer, True
+        response = await connections.exchange(request.method, target, _headers(request, server), request.content)
+        return response, True
 
     async def _open(self, server: str) -> Connections:
         async with self._opening:
@@ -268,7 +268,7 @@ def _httpx_request(request: Request, extensions: Mapping[str, object]) -> httpx.
     return httpx.Request(request.method, url, headers=headers, content=content, extensions=dict(extensions))
 
 
-async def _through(transport: HttpxTransport, request: httpx.Request) -> tuple[RawAnswer, bool]:
+async def _through(transport: HttpxTransport, request: httpx.Request) -> tuple[RawResponse, bool]:
     """Send through somebody's httpx transport; return the whole answer, and whether its body is still encoded.
 
     httpx decodes while it reads; where that fails it leaves generators open, of which trio warns.
@@ -283,7 +283,7 @@ async def _through(transport: HttpxTransport, request: httpx.Request) -> tuple[R
         await response.aclose()
 
 
-def _answer(raw: RawAnswer, bearer: Secret | None, *, encoded: bool) -> Answer:
+def _answer(raw: RawResponse, bearer: Secret | None, *, encoded: bool) -> Response:
     """Return an answer's plain values, without what may be a secret, such as the bearer where an error repeats it."""
     status, pairs, body = raw
     headers: dict[str, str] = {}
@@ -299,7 +299,7 @@ def _answer(raw: RawAnswer, bearer: Secret | None, *, encoded: bool) -> Answer:
         body = httpx.Response(200, headers=encoding, content=body).content
     if bearer and status >= 400:
         body = body.replace(bearer.reveal().encode(), b"***")
-    return Answer(status=status, headers=headers, content=body)
+    return Response(status=status, headers=headers, content=body)
 
 
 @lru_cache(maxsize=256)

@@ -15,7 +15,7 @@ import anyio.to_thread
 from hubapi import AsyncHub, Password, Settings
 from hubapi.commands.progress import show_export
 from hubapi.commands.summary import new_console, print_summary
-from hubapi.testing import FakeHub, RateLimit
+from hubapi.testing import FakeHub, RateLimitPolicy
 
 WINDOW_S = 10.0
 LIMIT = 180
@@ -37,7 +37,7 @@ async def run(*, orgs: int, events: int, out: Path | None) -> int:
     names = [f"org-{number:03}" for number in range(1, orgs + 1)]
     fake = FakeHub(
         seed=2026,
-        limit=RateLimit(limit=LIMIT, window_s=WINDOW_S),
+        limit=RateLimitPolicy(limit=LIMIT, window_s=WINDOW_S),
         token_lifetime_s=TOKEN_LIFETIME_S,
     )
     fake.add_user("moby", password=_PASSWORD)

@@ -55,11 +55,11 @@ def fake(
     how to log in, as HUBAPI_BASE_URL, HUBAPI_USERNAME and HUBAPI_PASSWORD.
     """
     with the_extra_testing("fake"):
-        from hubapi.testing import FakeHub, RateLimit  # noqa: PLC0415 - see there
+        from hubapi.testing import FakeHub, RateLimitPolicy  # noqa: PLC0415 - see there
     hub = FakeHub(
         seed=seed,
-        limit=RateLimit(limit, window),
-        anonymous_limit=RateLimit(_ANONYMOUS_LIMIT, window),
+        limit=RateLimitPolicy(limit, window),
+        anonymous_limit=RateLimitPolicy(_ANONYMOUS_LIMIT, window),
         token_lifetime_s=token_lifetime,
     )
     try:

@@ -16,8 +16,8 @@ async def read_page(pipeline: Pipeline, operation: Operation[RawPage]) -> tuple[
     Raises:
         HubError: whatever the request fails with.
     """
-    page, answer = await pipeline.send_and_keep(operation)
-    return page, answer.content
+    page, response = await pipeline.send_and_keep(operation)
+    return page, response.content
 
 
 async def server_time(pipeline: Pipeline, operation: Operation[Any]) -> float | None:
@@ -36,8 +36,8 @@ async def server_time(pipeline: Pipeline, operation: Operation[Any]) -> float | 
         return known
     headers: Mapping[str, str] = {}
     try:
-        _, answer = await pipeline.send_and_keep(operation)
-        headers = answer.headers
+        _, response = await pipeline.send_and_keep(operation)
+        headers = response.headers
     except StatusError as error:
         headers = error.headers
     except DecodeError:

@@ -25,7 +25,7 @@ from hubapi._codec.codec import decode
 from hubapi._datetimes import SECOND_NS, to_aware, to_ns
 from hubapi._operation import Operation
 from hubapi._pipeline.pipeline import Pipeline
-from hubapi._transport.transport import Answer
+from hubapi._transport.transport import Response
 from hubapi.errors import ConfigurationError, HubError
 from hubapi.export.asking import read_page, server_time
 from hubapi.export.pages import (
@@ -129,7 +129,7 @@ class Follow(AsyncIterator[AuditLog]):
         self._delivered.append((time_ns, identity_of(line)))
         self._settle()
         headers = {"content-type": "application/json"}
-        return decode(Answer(status=200, headers=headers, content=bytes(line)), _EVENT)
+        return decode(Response(status=200, headers=headers, content=bytes(line)), _EVENT)
 
     def _settle(self) -> None:
         """Move on as far as nothing can come any more."""

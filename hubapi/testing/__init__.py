@@ -6,7 +6,7 @@ Needs the extra ``testing``: ``pip install "hubapi-client[testing]"``.
 try:
     from . import faults
     from ._injections import Injection
-    from ._limits import RateLimit, RetryAfter
+    from ._limits import RateLimitPolicy, RetryAfter
     from ._request_log import RequestRecord
     from .clock import VirtualClock
     from .fake_hub import FakeHub
@@ -18,4 +18,4 @@ except ModuleNotFoundError as _missing:
         f'hubapi.testing needs {_package}: pip install "hubapi-client[testing]"', name=_package
     ) from _missing
 
-__all__ = ["FakeHub", "Injection", "RateLimit", "RequestRecord", "RetryAfter", "VirtualClock", "faults"]
+__all__ = ["FakeHub", "Injection", "RateLimitPolicy", "RequestRecord", "RetryAfter", "VirtualClock", "faults"]

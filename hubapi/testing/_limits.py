@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 from attrs import field, frozen, validators
 
-__all__ = ["Budgets", "RateLimit", "Reading", "RetryAfter", "retry_header"]
+__all__ = ["Budgets", "RateLimitPolicy", "Reading", "RetryAfter", "retry_header"]
 
 RetryAfter = Literal[
     "x-retry-after-epoch",
@@ -20,7 +20,7 @@ RetryAfter = Literal[
 
 
 @frozen
-class RateLimit:
+class RateLimitPolicy:
     """How many requests are answered in how long.
 
     Args:
@@ -62,7 +62,7 @@ class Window(Protocol):
 class RollingWindow:
     """The last so many seconds, refused requests included."""
 
-    def __init__(self, policy: RateLimit) -> None:
+    def __init__(self, policy: RateLimitPolicy) -> None:
         self._policy = policy
         self._taken: deque[float] = deque()
 
@@ -86,7 +86,7 @@ class RollingWindow:
 class FixedWindow:
     """Windows side by side, each begun by the first request after the one before ended."""
 
-    def __init__(self, policy: RateLimit) -> None:
+    def __init__(self, policy: RateLimitPolicy) -> None:
         self._policy = policy
         self._ends = float("-inf")
         self._taken = 0
@@ -109,7 +109,7 @@ class FixedWindow:
 class Budgets:
     """One window for each account, and for each address that comes without one."""
 
-    def __init__(self, account: RateLimit, anonymous: RateLimit) -> None:
+    def __init__(self, account: RateLimitPolicy, anonymous: RateLimitPolicy) -> None:
         self._account = account
         self._anonymous = anonymous
         self._windows: dict[tuple[str, str], Window] = {}

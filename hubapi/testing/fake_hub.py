@@ -15,7 +15,7 @@ from ._contents import Contents
 from ._delivery import Fault
 from ._front import Front
 from ._injections import Injection, Injections
-from ._limits import Budgets, RateLimit, RetryAfter
+from ._limits import Budgets, RateLimitPolicy, RetryAfter
 from ._request_log import RequestLog, RequestRecord
 from ._routes import Routes
 from ._serve import InProcessTransport, LoopbackServer
@@ -72,8 +72,8 @@ class FakeHub(Contents):
         seed: int = 0,
         clock: Clock | None = None,
         skew_s: float = 0.0,
-        limit: RateLimit = RateLimit(limit=600),  # noqa: B008 - frozen
-        anonymous_limit: RateLimit = RateLimit(limit=180),  # noqa: B008 - frozen
+        limit: RateLimitPolicy = RateLimitPolicy(limit=600),  # noqa: B008 - frozen
+        anonymous_limit: RateLimitPolicy = RateLimitPolicy(limit=180),  # noqa: B008 - frozen
         retry_after: RetryAfter = "x-retry-after-epoch",
         token_lifetime_s: int = 600,
         max_failed_logins: int = 5,

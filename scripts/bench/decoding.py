@@ -11,7 +11,7 @@ from hubapi._codec.codec import decode
 from hubapi._datetimes import to_ns
 from hubapi._generated.models.audit_logs import GetAuditLogsResponse
 from hubapi._operation import Operation
-from hubapi._transport.transport import Answer
+from hubapi._transport.transport import Response
 from hubapi.export.pages import RawPage, lines_of, page_operation
 from hubapi.export.parts import Part
 from hubapi.export.walk import Longest, Walk
@@ -24,8 +24,8 @@ _PAGES = 40
 _BATCH = 1 << 19  # of an export of sixteen accounts
 
 
-def _answer(content: bytes) -> Answer:
-    return Answer(status=200, headers={"content-type": "application/json"}, content=content)
+def _answer(content: bytes) -> Response:
+    return Response(status=200, headers={"content-type": "application/json"}, content=content)
 
 
 def _repeated(work: Callable[[], object], times: int) -> Subject:

@@ -15,7 +15,7 @@ from unittest import mock
 import anyio
 
 from hubapi import AsyncHub, Password
-from hubapi.testing import FakeHub, RateLimit, VirtualClock
+from hubapi.testing import FakeHub, RateLimitPolicy, VirtualClock
 from scripts.bench.measure import Plan, Result, Row
 from tests.rate_limit.quota_simulation import Kind, Setting, Simulation, efficiency
 from tests.transport.distant import Distant
@@ -61,7 +61,7 @@ def _simulated(plan: Plan) -> list[Result]:
 async def _export(kind: Kind, skew_s: float, sizes: Sequence[int]) -> tuple[float, float, float]:
     """Export logs of these sizes; return ideal time by time, 429s in 1000, and requests by pages needed."""
     async with VirtualClock(wall_offset_s=skew_s) as clock:
-        fake = FakeHub(clock=clock, limit=RateLimit(_LIMIT, _WINDOW_S, kind=kind))
+        fake = FakeHub(clock=clock, limit=RateLimitPolicy(_LIMIT, _WINDOW_S, kind=kind))
         fake.add_user("moby", password="hunter2-hunter2")  # noqa: S106 - of nobody
         accounts = [f"org-{number:02}" for number in range(len(sizes))]
         for account, size in zip(accounts, sizes, strict=True):

@@ -210,7 +210,7 @@ async def test_a_code_is_not_sent_twice() -> None:
     async with VirtualClock() as clock:
         wire = Wire(fake_hub(clock, totp_secret=KEY).transport(), cut)
         async with hub_on(wire, clock, Password("moby", PASSWORD, Totp(KEY))) as hub:
-            assert "NoAnswerError" == type(await failing(hub)).__name__
+            assert "NoResponseError" == type(await failing(hub)).__name__
             assert 25 == await call(hub)
 
     assert [LOGIN, SECOND_STEP, LOGIN, SECOND_STEP, LOGS] == wire.paths

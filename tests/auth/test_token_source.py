@@ -10,7 +10,7 @@ import pytest
 from hubapi import (
     AuthenticationError,
     HubError,
-    NoAnswerError,
+    NoResponseError,
     Password,
     ServerError,
     StaticToken,
@@ -361,7 +361,7 @@ async def test_others_go_on_while_one_renews() -> None:
 
 @pytest.mark.parametrize(
     ("how", "kind", "requests"),
-    [("refused", AuthenticationError, 1), ("broken", ServerError, 16), ("lost", NoAnswerError, 16)],
+    [("refused", AuthenticationError, 1), ("broken", ServerError, 16), ("lost", NoResponseError, 16)],
 )
 async def test_a_renewal_ahead_of_time_may_fail(how: str, kind: type[HubError], requests: int) -> None:
     """It fails no call while the token is good, is not tried at each of them, and is heard of when the token ends."""

@@ -21,7 +21,7 @@ from hubapi._codec.wire import WIRE
 from hubapi._datetimes import parse_timestamp
 from hubapi._operation import Argument, Operation
 from hubapi._secret import Secret
-from hubapi._transport.transport import Answer
+from hubapi._transport.transport import Response
 from hubapi.models import (
     AccessToken,
     AuditLog,
@@ -47,7 +47,7 @@ def read(value: object, result: Any) -> Any:
     """Decode as a call does: the fast way where it works, else the tolerant one."""
     content = value if isinstance(value, bytes) else msgspec.json.encode(value)
     operation: Operation[Any] = Operation(id="x", method="GET", path="/", result=result)
-    return decode(Answer(status=200, headers={"content-type": "application/json"}, content=content), operation)
+    return decode(Response(status=200, headers={"content-type": "application/json"}, content=content), operation)
 
 
 def read_tolerantly(value: object, result: Any) -> Any:

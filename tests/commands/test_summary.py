@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from hubapi import Forbidden, HubError, NoAnswerError
+from hubapi import Forbidden, HubError, NoResponseError
 from hubapi.commands.summary import as_json, by_time, duration, print_summary
 from hubapi.export import AccountReport, ExportReport
 
@@ -91,7 +91,7 @@ def test_a_log_has_each_failure_on_one_line() -> None:
 def test_failures_are_told_by_their_reasons() -> None:
     """A hundred that failed alike are one; some of them are named."""
     accounts = [failed(f"org-{n:03}", Forbidden("403 forbidden")) for n in range(100)]
-    words = printed(report(*accounts, failed("other", NoAnswerError("no answer"))), terminal=False)
+    words = printed(report(*accounts, failed("other", NoResponseError("no answer"))), terminal=False)
 
     names = ", ".join(f"org-{n:03}" for n in range(8))
     assert [f"failed: {names} and 92 more: 403 forbidden", "failed: other: no answer"] == [

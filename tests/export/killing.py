@@ -23,7 +23,7 @@ from attrs import frozen
 
 from hubapi import AsyncHub, HubError, Password
 from hubapi.export.manifest import load
-from hubapi.testing import FakeHub, RateLimit, VirtualClock
+from hubapi.testing import FakeHub, RateLimitPolicy, VirtualClock
 from hubapi.testing.faults import Fault
 
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
@@ -181,7 +181,7 @@ def _is_over(job: Job) -> bool:
 def world(seed: int, sizes: Iterable[int] = SIZES) -> Generator[World]:
     """Serve organisations with so many events, in a thread."""
     clock = VirtualClock(NOW)
-    fake = FakeHub(seed=seed, clock=clock, limit=RateLimit(10**6), anonymous_limit=RateLimit(10**6))
+    fake = FakeHub(seed=seed, clock=clock, limit=RateLimitPolicy(10**6), anonymous_limit=RateLimitPolicy(10**6))
     fake.add_user("moby", password=PASSWORD)
     names = [f"org-{n:02}" for n, _ in enumerate(sizes)]
     for name, size in zip(names, sizes, strict=True):

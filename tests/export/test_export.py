@@ -9,7 +9,7 @@ import pytest
 
 from hubapi import AsyncHub, ConfigurationError, DecodeError, Forbidden, Password
 from hubapi.export import Progress
-from hubapi.testing import FakeHub, RateLimit, VirtualClock, faults
+from hubapi.testing import FakeHub, RateLimitPolicy, VirtualClock, faults
 from tests.export.folders import contents
 
 pytestmark = pytest.mark.anyio
@@ -207,7 +207,7 @@ async def test_the_report_counts_by_action_and_by_day(fake: FakeHub, orgs: list[
 async def test_what_was_waited_before_is_not_in_the_report(tmp_path: Path) -> None:
     """A hub that has stood in line earlier, for something else."""
     async with VirtualClock() as clock:
-        fake = FakeHub(clock=clock, limit=RateLimit(4))
+        fake = FakeHub(clock=clock, limit=RateLimitPolicy(4))
         fake.add_user("moby", password="hunter2-hunter2")
         fake.add_org("acme", owners=["moby"], events=250)
         async with AsyncHub(MOBY, transport=fake.transport(), clock=clock) as hub:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from hubapi import AsyncHub, AttemptAnswer, AttemptRequest, CallNext, ConfigurationError, Password, Settings
+from hubapi import AsyncHub, AttemptRequest, AttemptResponse, CallNext, ConfigurationError, Password, Settings
 from hubapi.export.folder import Folder, Seam, check_names
 from hubapi.export.manifest import Log, Wish, load
 from hubapi.export.parts import Part
@@ -105,7 +105,7 @@ async def test_another_export_in_the_same_folder(fake: FakeHub, orgs: list[str],
     """Is refused at once, before it asks for anything; the first one is not disturbed."""
     refused: list[str] = []
 
-    async def meanwhile(request: AttemptRequest, call_next: CallNext) -> AttemptAnswer:
+    async def meanwhile(request: AttemptRequest, call_next: CallNext) -> AttemptResponse:
         if "page=2" in request.url and not refused:
             before, requests = contents(tmp_path), len(fake.requests)
             async with AsyncHub(MOBY, transport=fake.transport()) as other:

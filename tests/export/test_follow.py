@@ -12,10 +12,19 @@ import httpx
 import pytest
 from attrs import define, field
 
-from hubapi import AsyncHub, ConfigurationError, DecodeError, Forbidden, HubError, NoAnswerError, Password, ServerError
+from hubapi import (
+    AsyncHub,
+    ConfigurationError,
+    DecodeError,
+    Forbidden,
+    HubError,
+    NoResponseError,
+    Password,
+    ServerError,
+)
 from hubapi.export.follow import Follow
 from hubapi.models import AuditLog
-from hubapi.testing import FakeHub, RateLimit, VirtualClock, faults
+from hubapi.testing import FakeHub, RateLimitPolicy, VirtualClock, faults
 from tests.auth.logins import Wire
 from tests.pipeline.stepping import Steps
 from tests.transport.distant import Silent
@@ -458,7 +467,7 @@ async def test_closing_the_hub_ends_the_wait(log: FakeHub, clock: VirtualClock) 
     raised: list[HubError] = []
 
     async def follow() -> None:
-        with pytest.raises(NoAnswerError) as caught:
+        with pytest.raises(NoResponseError) as caught:
             await anext(events)
         raised.append(caught.value)
 
@@ -578,7 +587,7 @@ def default_size(fake: FakeHub) -> None:
 async def test_hours_of_following(seed: int, trouble: Callable[[FakeHub], None], anyio_backend: str) -> None:
     """Every event once, late ones among them, and the others in the order of time."""
     async with VirtualClock(START, wall_offset_s=HOUR) as clock:
-        fake = log_of(clock, 0, skew_s=-HOUR, limit=RateLimit(limit=200))
+        fake = log_of(clock, 0, skew_s=-HOUR, limit=RateLimitPolicy(limit=200))
         day = Day(clock, fake, Random(seed), Random(seed))  # noqa: S311 - meant to repeat
         trouble(fake)
         async with anyio.create_task_group() as tasks:

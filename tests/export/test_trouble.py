@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hubapi import AsyncHub, ConfigurationError, OrgAccessToken, Password, Settings
-from hubapi.testing import FakeHub, RateLimit, VirtualClock, faults
+from hubapi.testing import FakeHub, RateLimitPolicy, VirtualClock, faults
 from tests.export.folders import contents, finished, ids, read
 
 pytestmark = pytest.mark.anyio
@@ -40,7 +40,7 @@ def orgs(fake: FakeHub, count: int, events: int) -> list[str]:
 async def test_fifty_thousand_events_on_a_bad_day(tmp_path: Path) -> None:
     """429s, tokens that end, 5xx, HTML, half answers, dropped and slow connections, and logs that grow meanwhile."""
     async with VirtualClock(NOW) as clock:
-        fake = FakeHub(seed=1, clock=clock, limit=RateLimit(180), token_lifetime_s=40)
+        fake = FakeHub(seed=1, clock=clock, limit=RateLimitPolicy(180), token_lifetime_s=40)
         names = orgs(fake, 10, 5_000)
         due = finished(fake, names)
         late = [fake.add_event(names[0], at=NOW - 30 * DAY, visible_in_s=n) for n in range(1, 100, 10)]
@@ -62,7 +62,7 @@ async def test_fifty_thousand_events_on_a_bad_day(tmp_path: Path) -> None:
 
 async def test_a_bad_day_over_real_connections(tmp_path: Path) -> None:
     """The same on loopback, smaller: the limits are real, and so are the connections that break."""
-    fake = FakeHub(seed=2, limit=RateLimit(20, window_s=0.4), token_lifetime_s=1)
+    fake = FakeHub(seed=2, limit=RateLimitPolicy(20, window_s=0.4), token_lifetime_s=1)
     names = orgs(fake, 8, 330)
     for fault, _ in FAULTS:
         if not isinstance(fault, (faults.SlowHeaders, faults.SlowBody, faults.TooMany)):
@@ -130,7 +130,7 @@ async def test_the_end_follows_the_server_s_clock(tmp_path: Path, offset_s: int,
 async def test_each_login_has_a_budget_of_its_own(tmp_path: Path) -> None:
     """Twelve organisations of six pages, at ten requests a minute each: all are read within the minute."""
     async with VirtualClock(NOW) as clock:
-        fake = FakeHub(seed=5, clock=clock, limit=RateLimit(10))
+        fake = FakeHub(seed=5, clock=clock, limit=RateLimitPolicy(10))
         names = orgs(fake, 12, 600)
         credentials = {name: OrgAccessToken(name, f"dckr_oat_{name}") for name in names}
         async with AsyncHub(transport=fake.transport(), clock=clock) as hub:

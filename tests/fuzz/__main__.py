@@ -17,13 +17,13 @@ from typing import Any
 import httpx
 from pyotp.totp import TOTP
 
-from hubapi.testing import FakeHub, RateLimit, RequestRecord, VirtualClock
+from hubapi.testing import FakeHub, RateLimitPolicy, RequestRecord, VirtualClock
 from tests.testing.description.cases import STAND_INS, UNDESCRIBED
 from tests.testing.description.corrected import DOCUMENT, OPERATIONS, at
 from tests.testing.description.world import PASSWORD, SCIM_TOKEN, TOTP_SECRET, filled
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
-UNLIMITED = RateLimit(10**9)
+UNLIMITED = RateLimitPolicy(10**9)
 
 
 def description() -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import anyio
 import pytest
 
-from hubapi import ConfigurationError, HubError, NoAnswerError
+from hubapi import ConfigurationError, HubError, NoResponseError
 from hubapi._pagination.paginator import Paginator
 from hubapi._pagination.strategies import Page
 from hubapi.testing import VirtualClock
@@ -99,7 +99,7 @@ async def test_the_walk_goes_on_after_the_block(clock: VirtualClock) -> None:
 
 async def test_an_error_comes_where_its_page_would_have_come(clock: VirtualClock) -> None:
     """After what came before it, with the cursor; who asks again goes on."""
-    server = Server(clock, broken={2: NoAnswerError("gone")})
+    server = Server(clock, broken={2: NoResponseError("gone")})
     seen: list[int] = []
 
     async def read(numbers: Paginator[int]) -> None:
@@ -107,7 +107,7 @@ async def test_an_error_comes_where_its_page_would_have_come(clock: VirtualClock
             seen.append(number)  # noqa: PERF401 - what came before the error counts
 
     async with server.walk().prefetch(4) as numbers:
-        with pytest.raises(NoAnswerError) as caught:
+        with pytest.raises(NoResponseError) as caught:
             await read(numbers)
         assert [0, 1, 2, 3] == seen
         rest = await numbers.collect()

@@ -7,9 +7,9 @@ import pytest
 
 from hubapi import (
     AsyncHub,
-    AttemptAnswer,
     AttemptEvent,
     AttemptRequest,
+    AttemptResponse,
     CallNext,
     ConfigurationError,
     Event,
@@ -39,9 +39,9 @@ async def get(hub: AsyncHub) -> object:
 
 async def test_middleware_sees_every_attempt_but_no_bearer(clock: VirtualClock) -> None:
     """Operation, attempt, method, URL and headers; of the answer the status and headers."""
-    seen: list[tuple[AttemptRequest, AttemptAnswer]] = []
+    seen: list[tuple[AttemptRequest, AttemptResponse]] = []
 
-    async def watch(request: AttemptRequest, call_next: CallNext) -> AttemptAnswer:
+    async def watch(request: AttemptRequest, call_next: CallNext) -> AttemptResponse:
         answer = await call_next(request)
         seen.append((request, answer))
         return answer
@@ -60,7 +60,7 @@ async def test_middleware_sees_every_attempt_but_no_bearer(clock: VirtualClock) 
 async def test_middleware_may_add_headers(clock: VirtualClock) -> None:
     """They go out, and the bearer with them, which they can't replace."""
 
-    async def trace(request: AttemptRequest, call_next: CallNext) -> AttemptAnswer:
+    async def trace(request: AttemptRequest, call_next: CallNext) -> AttemptResponse:
         return await call_next(request.with_headers({"Traceparent": "00-1", "Authorization": "Bearer mine"}))
 
     script = Script([TAG])
@@ -73,7 +73,7 @@ async def test_middleware_may_add_headers(clock: VirtualClock) -> None:
 async def test_middleware_can_not_send_a_request_elsewhere(clock: VirtualClock) -> None:
     """Of what it passes on only the headers count."""
 
-    async def redirect(request: AttemptRequest, call_next: CallNext) -> AttemptAnswer:
+    async def redirect(request: AttemptRequest, call_next: CallNext) -> AttemptResponse:
         elsewhere = AttemptRequest(
             operation="x", attempt=9, method="DELETE", url="https://evil.example/", headers=request.headers
         )
@@ -89,7 +89,7 @@ async def test_middleware_can_not_send_a_request_elsewhere(clock: VirtualClock) 
 async def test_what_middleware_raises_reaches_the_caller_as_it_is(clock: VirtualClock) -> None:
     """Nothing is sent, nothing repeated, nothing wrapped."""
 
-    async def refuse(request: AttemptRequest, call_next: CallNext) -> AttemptAnswer:
+    async def refuse(request: AttemptRequest, call_next: CallNext) -> AttemptResponse:
         raise PermissionError("not today")
 
     script = Script([TAG])
@@ -102,8 +102,8 @@ async def test_what_middleware_raises_reaches_the_caller_as_it_is(clock: Virtual
 async def test_middleware_that_sends_nothing_is_an_error(clock: VirtualClock) -> None:
     """It can't make answers up: the caller would get nothing."""
 
-    async def forget(request: AttemptRequest, call_next: CallNext) -> AttemptAnswer:
-        return AttemptAnswer(status=200, headers={})
+    async def forget(request: AttemptRequest, call_next: CallNext) -> AttemptResponse:
+        return AttemptResponse(status=200, headers={})
 
     with pytest.raises(ConfigurationError, match="call_next"):
         await get(hub_of(Script([TAG]), clock, middleware=forget))
@@ -113,7 +113,7 @@ async def test_middleware_sees_logins_without_their_bodies(clock: VirtualClock) 
     """Neither the password nor the token."""
     seen: list[str] = []
 
-    async def watch(request: AttemptRequest, call_next: CallNext) -> AttemptAnswer:
+    async def watch(request: AttemptRequest, call_next: CallNext) -> AttemptResponse:
         answer = await call_next(request)
         seen.append(f"{request!r} {answer!r}")
         return answer
@@ -255,7 +255,7 @@ def test_unknown_arguments_are_named_only(url: str, expected: str) -> None:
 async def test_the_errors_are_the_same_with_and_without_hooks(clock: VirtualClock) -> None:
     """Hooks look on."""
 
-    async def through(request: AttemptRequest, call_next: CallNext) -> AttemptAnswer:
+    async def through(request: AttemptRequest, call_next: CallNext) -> AttemptResponse:
         return await call_next(request)
 
     for reply, kind in ((Canned(404), NotFound), (Canned(500), ServerError)):

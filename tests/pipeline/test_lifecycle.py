@@ -14,7 +14,7 @@ from hubapi import (
     ConfigurationError,
     HubError,
     MemoryTokenStore,
-    NoAnswerError,
+    NoResponseError,
     Password,
     Totp,
 )
@@ -134,7 +134,7 @@ async def test_closing_ends_the_calls_under_way(where: str) -> None:
             await hub.aclose()
         ended = clock.monotonic()
 
-    assert [NoAnswerError] * 50 == [type(error) for error in found]
+    assert [NoResponseError] * 50 == [type(error) for error in found]
     assert {"raw GET /v2/auditlogs/acme: the hub was closed while this call was under way"} == set(map(str, found))
     assert (1, 0) == (ended, wire.under_way)
 
@@ -160,7 +160,7 @@ async def test_closing_ends_waits_too() -> None:
             await hub.aclose()
         ended = clock.monotonic()
 
-    assert [NoAnswerError] * 20 == [type(error) for error in found]
+    assert [NoResponseError] * 20 == [type(error) for error in found]
     assert 1 == ended
 
 
@@ -199,7 +199,7 @@ async def test_a_call_that_will_not_end_is_not_waited_for() -> None:
         found = await outcomes(hub, 3)
         assert ("closed", 5) == (state(hub), clock.monotonic())
 
-    assert [NoAnswerError] * 3 == [type(error) for error in found]
+    assert [NoResponseError] * 3 == [type(error) for error in found]
     assert SECOND_STEP not in wire.paths
 
 

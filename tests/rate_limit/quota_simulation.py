@@ -11,7 +11,7 @@ from attrs import define, field, frozen
 
 from hubapi._rate_limit.headers import Reading
 from hubapi._rate_limit.window import Permit, Window
-from hubapi.testing import RateLimit
+from hubapi.testing import RateLimitPolicy
 from hubapi.testing._limits import FixedWindow, RollingWindow
 from hubapi.testing._limits import Reading as Told
 
@@ -68,7 +68,7 @@ class Simulation:
         setting = self.setting
         self._random = Random(setting.seed)  # noqa: S311 - meant to repeat
         self.window = Window(setting.window_s)
-        policy = RateLimit(setting.limit, setting.window_s, kind=setting.kind)
+        policy = RateLimitPolicy(setting.limit, setting.window_s, kind=setting.kind)
         self.server = RollingWindow(policy) if setting.kind == "rolling" else FixedWindow(policy)
         for _ in range(setting.used):
             self.server.take(self._server_time() - setting.opened_s)

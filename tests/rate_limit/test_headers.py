@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from hubapi import AsyncHub, DeadlineExceeded, PersonalAccessToken, RateLimited
 from hubapi._rate_limit.headers import Reading, read_headers
-from hubapi.testing import FakeHub, RateLimit, RetryAfter, VirtualClock
+from hubapi.testing import FakeHub, RateLimitPolicy, RetryAfter, VirtualClock
 from tests.pipeline.scripted import Canned, Script, hub_of, json
 
 DATE = "Wed, 01 Jan 2025 00:00:10 GMT"
@@ -91,7 +91,7 @@ class Witness(httpx.AsyncBaseTransport):
 async def test_after_a_429_the_retry_comes_when_the_server_says(form: RetryAfter, wrong_s: float, kind: str) -> None:
     """Never before, and at most a second and a half later, however wrong the local clock is."""
     async with VirtualClock(1_735_689_600.4, wall_offset_s=wrong_s) as clock:
-        policy = RateLimit(5, kind="rolling" if kind == "rolling" else "fixed")
+        policy = RateLimitPolicy(5, kind="rolling" if kind == "rolling" else "fixed")
         fake = FakeHub(clock=clock, skew_s=-wrong_s, limit=policy, retry_after=form)
         fake.add_user("moby", tokens=["dckr_pat_moby"])
         fake.add_repository("library", "python", tags=1)

@@ -11,8 +11,8 @@ from attrs import define, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hubapi._rate_limit.limiter import Gate
-from hubapi.errors import HubError, NoAnswerError, NotSentError, RateLimited
+from hubapi._rate_limit.limiter import RateLimiter
+from hubapi.errors import HubError, NoResponseError, NotSentError, RateLimited
 from hubapi.testing import VirtualClock
 
 pytestmark = pytest.mark.anyio
@@ -31,7 +31,7 @@ def told(remaining: int, limit: int = 100, **more: str) -> dict[str, str]:
 class Callers:
     """Sends requests through a gate, and notes who got through when, and how it ended."""
 
-    gate: Gate
+    gate: RateLimiter
     clock: VirtualClock
     passed: list[tuple[str, float]] = field(factory=list[tuple[str, float]])
     refused: list[tuple[str, float, RateLimited]] = field(factory=list[tuple[str, float, RateLimited]])
@@ -65,7 +65,7 @@ class Callers:
 async def test_permits_go_first_come_first_served() -> None:
     """Whatever the room, the line keeps its order."""
     async with VirtualClock() as clock:
-        callers = Callers(Gate(clock=clock), clock)
+        callers = Callers(RateLimiter(clock=clock), clock)
         async with anyio.create_task_group() as tasks:
             for number in range(30):
                 tasks.start_soon(callers.call, str(number), told(99 - number))
@@ -79,11 +79,11 @@ async def close(callers: Callers, seconds: float = 10.0) -> None:
     await callers.call("429", told(0), closed_for=seconds)
 
 
-@pytest.mark.parametrize(("error", "left"), [(NotSentError("refused"), 2), (NoAnswerError("broken off"), 0)])
+@pytest.mark.parametrize(("error", "left"), [(NotSentError("refused"), 2), (NoResponseError("broken off"), 0)])
 async def test_only_what_was_sent_may_have_taken_a_place(error: HubError, left: int) -> None:
     """A connection that was refused hands its place on; of an answer that never came nobody knows."""
     async with VirtualClock() as clock:
-        gate = Gate(clock=clock)
+        gate = RateLimiter(clock=clock)
         with await gate.permit() as passage:
             passage.sending()
             passage.answered(told(2))
@@ -99,7 +99,7 @@ async def test_only_what_was_sent_may_have_taken_a_place(error: HubError, left: 
 async def test_one_probe_reopens_the_gate_and_the_rest_follow(outcome: str) -> None:
     """However the probe ends; only another 429 keeps them waiting."""
     async with VirtualClock() as clock:
-        callers = Callers(Gate(clock=clock), clock)
+        callers = Callers(RateLimiter(clock=clock), clock)
         await close(callers)
 
         async def probe() -> None:
@@ -139,7 +139,7 @@ async def test_one_probe_reopens_the_gate_and_the_rest_follow(outcome: str) -> N
 async def test_a_closed_gate_is_closed_to_everybody() -> None:
     """Those in line, those who come later, and the one that was refused."""
     async with VirtualClock() as clock:
-        callers = Callers(Gate(clock=clock), clock)
+        callers = Callers(RateLimiter(clock=clock), clock)
         async with anyio.create_task_group() as tasks:
             await close(callers)
             for number in range(20):
@@ -153,7 +153,7 @@ async def test_a_closed_gate_is_closed_to_everybody() -> None:
 async def test_a_long_closure_is_told_at_once_wherever_one_stands() -> None:
     """To the head, to the middle, to whoever comes later; the patient keep their places."""
     async with VirtualClock() as clock:
-        gate = Gate(clock=clock)
+        gate = RateLimiter(clock=clock)
         callers = Callers(gate, clock)
         async with anyio.create_task_group() as tasks:
             # Cold, the gate lets eight pass; the first of them is refused for ten hours while others stand in line.
@@ -178,7 +178,7 @@ async def test_a_long_closure_is_told_at_once_wherever_one_stands() -> None:
 async def test_a_closure_that_outlives_a_deadline_is_told_at_once() -> None:
     """Waiting until the deadline would be of no use."""
     async with VirtualClock() as clock:
-        callers = Callers(Gate(clock=clock), clock)
+        callers = Callers(RateLimiter(clock=clock), clock)
         await close(callers, 60)
         async with anyio.create_task_group() as tasks:
             for name, ends in [("long", 100.0), ("short", 30.0)]:
@@ -192,7 +192,7 @@ async def test_a_closure_that_outlives_a_deadline_is_told_at_once() -> None:
 async def test_whoever_gives_up_lets_the_next_go_on(who: int) -> None:
     """The head of the line, anyone in it, the last."""
     async with VirtualClock() as clock:
-        callers = Callers(Gate(clock=clock), clock)
+        callers = Callers(RateLimiter(clock=clock), clock)
         await close(callers)
         scopes = [anyio.CancelScope() for _ in range(5)]
 
@@ -227,7 +227,7 @@ def test_no_permit_is_ever_lost(calls: list[tuple[float, float, str, float | Non
 
     async def run() -> None:
         async with VirtualClock() as clock:
-            gate = Gate(clock=clock)
+            gate = RateLimiter(clock=clock)
 
             async def caller(comes: float, takes: float, outcome: str, cancelled: float | None) -> None:
                 await clock.sleep(comes)
@@ -258,7 +258,7 @@ def test_no_permit_is_ever_lost(calls: list[tuple[float, float, str, float | Non
 async def test_a_cancelled_crowd_that_sent_nothing_takes_no_room() -> None:
     """Calls that gave up before they went out are as if they had never been."""
     async with VirtualClock() as clock:
-        gate = Gate(clock=clock)
+        gate = RateLimiter(clock=clock)
         callers = Callers(gate, clock)
         await callers.call("first", told(20))
 
@@ -276,7 +276,7 @@ async def test_a_cancelled_crowd_that_sent_nothing_takes_no_room() -> None:
 async def test_pauses_are_added_up() -> None:
     """`paused_s` is what the head of the line has waited for room."""
     async with VirtualClock() as clock:
-        gate = Gate(clock=clock)
+        gate = RateLimiter(clock=clock)
         callers = Callers(gate, clock)
         await close(callers)
         assert gate.closed_for == 10.0

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hubapi import AsyncHub, PersonalAccessToken
-from hubapi._rate_limit.limiter import Gate
-from hubapi.testing import FakeHub, RateLimit, VirtualClock
+from hubapi._rate_limit.limiter import RateLimiter
+from hubapi.testing import FakeHub, RateLimitPolicy, VirtualClock
 from tests.rate_limit.quota_simulation import Kind, Setting, Simulation, another_client, efficiency
 from tests.transport.distant import Distant, Silent
 
@@ -97,12 +97,12 @@ async def hubs(
     fake: FakeHub, clock: VirtualClock, number: int = 1, *, share: bool = False
 ) -> AsyncGenerator[list[AsyncHub]]:
     transport = Distant(fake.transport(), clock)
-    gate = Gate(clock=clock) if share else None
+    gate = RateLimiter(clock=clock) if share else None
     credentials = PersonalAccessToken("moby", "dckr_pat_moby")
     yield [AsyncHub(credentials, transport=transport, clock=clock, limiter=gate) for _ in range(number)]
 
 
-def a_fake(clock: VirtualClock, limit: RateLimit, skew_s: float = 0.0) -> FakeHub:
+def a_fake(clock: VirtualClock, limit: RateLimitPolicy, skew_s: float = 0.0) -> FakeHub:
     fake = FakeHub(clock=clock, limit=limit, skew_s=skew_s)
     fake.add_user("moby", tokens=["dckr_pat_moby"])
     fake.add_repository("library", "python", tags=3)
@@ -127,7 +127,7 @@ async def work(hub: AsyncHub, jobs: int, workers: int) -> None:
 async def test_a_hub_keeps_within_the_limit_and_wastes_nothing(kind: Kind, skew_s: float) -> None:
     """As in the simulation, end to end: three windows' worth of calls, a login, and no 429."""
     async with VirtualClock(wall_offset_s=skew_s) as clock:
-        fake = a_fake(clock, RateLimit(60, kind=kind), skew_s=-skew_s / 2)
+        fake = a_fake(clock, RateLimitPolicy(60, kind=kind), skew_s=-skew_s / 2)
         async with hubs(fake, clock) as (hub,):
             await work(hub, 180, workers=8)
         ideal_s = 2 * 60 + math.ceil(60 / 8) * 0.15
@@ -141,7 +141,7 @@ async def test_a_hub_keeps_within_the_limit_and_wastes_nothing(kind: Kind, skew_
 async def test_two_hubs_with_one_gate_keep_within_the_limit_together(kind: Kind) -> None:
     """Neither knows of the other; the gate does."""
     async with VirtualClock() as clock:
-        fake = a_fake(clock, RateLimit(60, kind=kind))
+        fake = a_fake(clock, RateLimitPolicy(60, kind=kind))
         async with hubs(fake, clock, 2, share=True) as both, anyio.create_task_group() as tasks:
             for hub in both:
                 tasks.start_soon(work, hub, 90, 4)
@@ -154,7 +154,7 @@ async def test_two_hubs_with_one_gate_keep_within_the_limit_together(kind: Kind)
 async def test_a_server_that_tells_of_no_limit_is_not_throttled() -> None:
     """After the first few, all go at once."""
     async with VirtualClock() as clock:
-        fake = a_fake(clock, RateLimit(10_000))
+        fake = a_fake(clock, RateLimitPolicy(10_000))
         transport = Silent(Distant(fake.transport(), clock))
         hub = AsyncHub(PersonalAccessToken("moby", "dckr_pat_moby"), transport=transport, clock=clock)
         await work(hub, 400, workers=32)
@@ -168,7 +168,7 @@ async def test_a_server_that_tells_of_no_limit_is_not_throttled() -> None:
 async def test_the_rate_limit_is_that_of_the_newest_answer() -> None:
     """`hub.rate_limit` follows the headers."""
     async with VirtualClock() as clock:
-        fake = a_fake(clock, RateLimit(60))
+        fake = a_fake(clock, RateLimitPolicy(60))
         async with hubs(fake, clock) as (hub,):
             told = []
             for _ in range(3):

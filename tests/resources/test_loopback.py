@@ -16,7 +16,7 @@ from hubapi import (
     PersonalAccessToken,
     Unauthorized,
 )
-from hubapi.testing import FakeHub, RateLimit, VirtualClock
+from hubapi.testing import FakeHub, RateLimitPolicy, VirtualClock
 
 pytestmark = pytest.mark.anyio
 
@@ -167,7 +167,7 @@ async def test_a_walk_outlives_its_token(fake: FakeHub) -> None:
 async def test_a_walk_outlives_the_rate_limit() -> None:
     """A walk of more pages than the window holds waits, in virtual time, and is complete."""
     async with VirtualClock() as clock:
-        fake = FakeHub(seed=3, limit=RateLimit(limit=4), clock=clock)
+        fake = FakeHub(seed=3, limit=RateLimitPolicy(limit=4), clock=clock)
         fake.add_user("moby", password="hunter2-hunter2")
         fake.add_org("acme", owners=["moby"], events=250)
         async with AsyncHub(MOBY, transport=fake.transport(), clock=clock) as hub:

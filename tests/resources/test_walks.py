@@ -11,7 +11,7 @@ import pytest
 
 from hubapi import AsyncHub, Paginator, Password, Settings, UnsafeLinkError
 from hubapi.models import AuditLog, Tag
-from hubapi.testing import FakeHub, RateLimit, faults
+from hubapi.testing import FakeHub, RateLimitPolicy, faults
 
 pytestmark = pytest.mark.anyio
 
@@ -43,7 +43,7 @@ def busy_hub(**options: object) -> FakeHub:
 
 async def test_ten_walks_at_once_through_everything() -> None:
     """Tokens that live for two seconds, a limit they run into, and a server that fails at times: all complete."""
-    fake = busy_hub(token_lifetime_s=2, limit=RateLimit(limit=60, window_s=1.0))
+    fake = busy_hub(token_lifetime_s=2, limit=RateLimitPolicy(limit=60, window_s=1.0))
     fake.inject(faults.Status(503), operation="*.list*", times=None, probability=0.05)
     fake.inject(faults.Drop("midway"), operation="*.list*", times=None, probability=0.03)
     fake.inject(faults.TooMany(1), operation="*.list*", after=20, times=3)

@@ -12,7 +12,7 @@ from attrs import frozen
 from hubapi import AsyncHub, HubError, Password, Totp
 from hubapi.models import RestrictedImages, ScimUserName
 from hubapi.scim import User
-from hubapi.testing import FakeHub, RateLimit, RequestRecord, VirtualClock, faults
+from hubapi.testing import FakeHub, RateLimitPolicy, RequestRecord, VirtualClock, faults
 
 from .description.corrected import OPERATIONS
 from .description.world import PASSWORD, SCIM_TOKEN, TOTP_SECRET, filled
@@ -95,7 +95,7 @@ class Run:
 async def run() -> Run:
     random.seed(4)  # what the pauses between two attempts are drawn from
     async with VirtualClock() as clock:
-        fake = filled(clock=clock, limit=RateLimit(limit=12), token_lifetime_s=90)
+        fake = filled(clock=clock, limit=RateLimitPolicy(limit=12), token_lifetime_s=90)
         break_some(fake)
         async with (
             AsyncHub(WHALE, scim_token=SCIM_TOKEN, transport=fake.transport(), clock=clock) as hub,

@@ -9,7 +9,7 @@ import anyio
 import httpx
 import pytest
 
-from hubapi.testing import FakeHub, RateLimit, RetryAfter, VirtualClock, faults
+from hubapi.testing import FakeHub, RateLimitPolicy, RetryAfter, VirtualClock, faults
 
 from .conftest import PASSWORD
 
@@ -158,7 +158,7 @@ async def test_rewritten_json(fake: FakeHub, anonymous: httpx.AsyncClient) -> No
 @pytest.mark.parametrize("seconds", [-3600, 90])
 async def test_a_skewed_answer(clock: VirtualClock, seconds: float) -> None:
     """Date, reset and the time to come back are all by the same wrong clock; the next answer is right again."""
-    fake = FakeHub(clock=clock, anonymous_limit=RateLimit(1))
+    fake = FakeHub(clock=clock, anonymous_limit=RateLimitPolicy(1))
     fake.inject(faults.Skew(seconds), after=1)
     async with httpx.AsyncClient(transport=fake.transport(), base_url="http://hub.test") as client:
         _, skewed, right = [await client.get(TAGS) for _ in range(3)]

@@ -11,7 +11,7 @@ from hubapi import (
     Blocked,
     DeadlineExceeded,
     DecodeError,
-    NoAnswerError,
+    NoResponseError,
     Options,
     Password,
     RateLimited,
@@ -67,7 +67,7 @@ async def test_a_lost_answer_to_a_create_is_not_asked_for_again(
     """Nobody knows whether it was done; doing it twice would be worse than saying so."""
     fake.inject(faults.Drop(when), operation="access_tokens.create")
     async with reaching(fake, carrier) as hub:
-        with pytest.raises(NoAnswerError):
+        with pytest.raises(NoResponseError):
             await hub.access_tokens.create("new", ["repo:read"])
         found = await hub.access_tokens.list().collect()
 
@@ -101,7 +101,7 @@ async def test_what_only_reads_is_asked_for_again(fake: FakeHub, carrier: str, f
 @pytest.mark.parametrize(
     ("fault", "error"),
     [
-        (faults.Drop("midway"), NoAnswerError),
+        (faults.Drop("midway"), NoResponseError),
         (faults.Html(), DecodeError),
         (faults.Truncated(), DecodeError),
         (faults.Status(504), ServerError),

@@ -6,14 +6,16 @@ from email.utils import parsedate_to_datetime
 import httpx
 import pytest
 
-from hubapi.testing import FakeHub, RateLimit, RetryAfter, VirtualClock
+from hubapi.testing import FakeHub, RateLimitPolicy, RetryAfter, VirtualClock
 
 pytestmark = pytest.mark.anyio
 
 TAGS = "/v2/namespaces/library/repositories/python/tags"
 
 
-def hub(clock: VirtualClock, *, anonymous_limit: RateLimit, retry_after: RetryAfter = "x-retry-after-epoch") -> FakeHub:
+def hub(
+    clock: VirtualClock, *, anonymous_limit: RateLimitPolicy, retry_after: RetryAfter = "x-retry-after-epoch"
+) -> FakeHub:
     fake = FakeHub(clock=clock, retry_after=retry_after, anonymous_limit=anonymous_limit)
     fake.add_repository("library", "python")
     return fake
@@ -59,7 +61,7 @@ async def test_an_account_has_its_own_limit(fake: FakeHub, moby: httpx.AsyncClie
 
 async def test_addresses_have_limits_of_their_own(clock: VirtualClock) -> None:
     """Whoever carries no token is limited by address."""
-    fake = hub(clock, anonymous_limit=RateLimit(1))
+    fake = hub(clock, anonymous_limit=RateLimitPolicy(1))
     async with (
         httpx.AsyncClient(transport=fake.transport(address="10.0.0.1"), base_url="http://hub.test") as one,
         httpx.AsyncClient(transport=fake.transport(address="10.0.0.2"), base_url="http://hub.test") as other,
@@ -71,7 +73,7 @@ async def test_addresses_have_limits_of_their_own(clock: VirtualClock) -> None:
 async def test_who_waits_as_told_gets_through(clock: VirtualClock, kind: str) -> None:
     """A 429 has the server's own body, and its retry time is late enough."""
     clock.advance(0.7)
-    limit = RateLimit(2, kind="rolling" if kind == "rolling" else "fixed")
+    limit = RateLimitPolicy(2, kind="rolling" if kind == "rolling" else "fixed")
     async with to(hub(clock, anonymous_limit=limit)) as client:
         for wait in (0.0, 0.4, 0.4):
             clock.advance(wait)
@@ -91,7 +93,7 @@ async def test_the_form_of_the_retry_header_can_be_chosen(
     clock: VirtualClock, form: RetryAfter, header: str | None
 ) -> None:
     """A 429 carries the one header that was asked for, other answers none."""
-    async with to(hub(clock, retry_after=form, anonymous_limit=RateLimit(1))) as client:
+    async with to(hub(clock, retry_after=form, anonymous_limit=RateLimitPolicy(1))) as client:
         passed, refused = await client.get(TAGS), await client.get(TAGS)
 
     assert [name for name in passed.headers if "retry" in name] == []

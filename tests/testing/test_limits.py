@@ -5,27 +5,27 @@ from typing import get_args
 
 import pytest
 
-from hubapi.testing import RateLimit, RetryAfter
+from hubapi.testing import RateLimitPolicy, RetryAfter
 from hubapi.testing._limits import Budgets, FixedWindow, RollingWindow, retry_header
 
 
 def test_a_rolling_window_lets_through_its_limit() -> None:
     """As many requests pass as the limit says, and the next does not."""
-    window = RollingWindow(RateLimit(3))
+    window = RollingWindow(RateLimitPolicy(3))
 
     assert [window.take(100.0).passes for _ in range(4)] == [True, True, True, False]
 
 
 def test_a_rolling_window_counts_refused_requests() -> None:
     """Refused requests count too, so `remaining` falls below zero."""
-    window = RollingWindow(RateLimit(2))
+    window = RollingWindow(RateLimitPolicy(2))
 
     assert [window.take(100.0).remaining for _ in range(4)] == [1, 0, -1, -2]
 
 
 def test_a_rolling_window_frees_one_at_a_time() -> None:
     """What was sent a window ago no longer counts, and only that."""
-    window = RollingWindow(RateLimit(2, 60))
+    window = RollingWindow(RateLimitPolicy(2, 60))
     window.take(100.0)
     window.take(110.0)
 
@@ -41,7 +41,7 @@ def test_a_rolling_window_tells_the_true_time(extra: int) -> None:
     """A request passes at `free_at`, and not before, however many were refused."""
 
     def refused() -> tuple[RollingWindow, float]:
-        window = RollingWindow(RateLimit(3, 60))
+        window = RollingWindow(RateLimitPolicy(3, 60))
         readings = [window.take(100.0 + number) for number in range(3 + extra)]
         return window, readings[-1].free_at
 
@@ -53,14 +53,14 @@ def test_a_rolling_window_tells_the_true_time(extra: int) -> None:
 
 def test_a_rolling_window_resets_about_a_window_from_now() -> None:
     """`reset` is told anew each time, two seconds short of a window from now."""
-    window = RollingWindow(RateLimit(10, 60))
+    window = RollingWindow(RateLimitPolicy(10, 60))
 
     assert [window.take(now).reset for now in (100.4, 105.9)] == [158, 163]
 
 
 def test_a_fixed_window_starts_over_at_its_end() -> None:
     """A window begins with a request, ends a window later for all, and never has less than nothing left."""
-    window = FixedWindow(RateLimit(2, 60, kind="fixed"))
+    window = FixedWindow(RateLimitPolicy(2, 60, kind="fixed"))
 
     readings = [window.take(now) for now in (100.5, 110.0, 120.0, 160.4, 160.5)]
 
@@ -72,7 +72,7 @@ def test_a_fixed_window_starts_over_at_its_end() -> None:
 
 def test_budgets_are_apart() -> None:
     """Each account has its own window, and so has each address that comes without an account."""
-    budgets = Budgets(account=RateLimit(2), anonymous=RateLimit(1))
+    budgets = Budgets(account=RateLimitPolicy(2), anonymous=RateLimitPolicy(1))
 
     assert budgets.take("moby", "10.0.0.1", 0.0).remaining == 1
     assert budgets.take("moby", "10.0.0.2", 0.0).remaining == 0
@@ -111,8 +111,8 @@ def test_the_date_form_is_the_time_of_the_others() -> None:
 def test_impossible_limits_are_refused() -> None:
     """No limit below one, no window without length, no third kind."""
     with pytest.raises(ValueError, match="limit"):
-        RateLimit(0)
+        RateLimitPolicy(0)
     with pytest.raises(ValueError, match="window_s"):
-        RateLimit(1, 0)
+        RateLimitPolicy(1, 0)
     with pytest.raises(ValueError, match="kind"):
-        RateLimit(1, kind="leaky")  # type: ignore[arg-type]
+        RateLimitPolicy(1, kind="leaky")  # type: ignore[arg-type]

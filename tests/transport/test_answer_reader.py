@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubapi import NoAnswerError
-from hubapi._transport.answer_reader import AnswerReader, RawAnswer
+from hubapi import NoResponseError
+from hubapi._transport.answer_reader import AnswerReader, RawResponse
 
 KEPT = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
 CHUNKED = (
@@ -21,7 +21,7 @@ TO_THE_END = b"HTTP/1.1 200 OK\r\nx-a: 1\r\n\r\n{}"
 INTERIM = b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n" + KEPT
 
 
-def read(*pieces: bytes, method: str = "GET") -> tuple[RawAnswer | None, bool]:
+def read(*pieces: bytes, method: str = "GET") -> tuple[RawResponse | None, bool]:
     """Read them one by one: the answer, and whether the connection may be used again."""
     reader = AnswerReader(method)
     answer = None
@@ -43,7 +43,7 @@ def read(*pieces: bytes, method: str = "GET") -> tuple[RawAnswer | None, bool]:
     ],
 )
 @given(cuts=st.lists(st.integers(min_value=1, max_value=200), max_size=6))
-def test_it_comes_in_any_pieces(came: bytes, expected: RawAnswer, cuts: list[int], *, keeps: bool) -> None:
+def test_it_comes_in_any_pieces(came: bytes, expected: RawResponse, cuts: list[int], *, keeps: bool) -> None:
     """A network cuts where it likes."""
     places = sorted({0, len(came), *(cut for cut in cuts if cut < len(came))})
     pieces = [came[begin:end] for begin, end in pairwise(places)]
@@ -127,7 +127,7 @@ def test_a_head_that_is_answered_with_a_body_loses_its_connection() -> None:
 )
 def test_what_is_no_answer_says_why(came: list[bytes], words: str) -> None:
     """Half of one, or none at all."""
-    with pytest.raises(NoAnswerError, match=words):
+    with pytest.raises(NoResponseError, match=words):
         read(*came)
 
 
@@ -147,7 +147,7 @@ def test_what_was_read_is_freed_at_once(came: bytes) -> None:
     try:
         reader = AnswerReader("GET")
         gone = ref(reader)
-        with suppress(NoAnswerError):
+        with suppress(NoResponseError):
             reader.feed(came)
         del reader
         assert gone() is None

@@ -14,7 +14,7 @@ import trustme
 from anyio.streams.tls import TLSListener
 from attrs import define, field
 
-from hubapi import NoAnswerError, NotSentError
+from hubapi import NoResponseError, NotSentError
 from hubapi._transport import http1
 from hubapi._transport.connections import Connections
 from tests.transport.test_transport import OK, open_sockets
@@ -353,7 +353,7 @@ async def test_a_refused_connection_is_told_from_a_broken_one() -> None:
     """By the class of what is raised."""
     async with running() as server, connected(server) as connections:
         server.answer = b"no HTTP\r\n\r\n"
-        with pytest.raises(NoAnswerError):
+        with pytest.raises(NoResponseError):
             await get(connections)
         await server.until(ended=1)
     async with connected(server) as connections:
@@ -371,7 +371,7 @@ async def test_closing_closes_what_is_kept_and_what_is_used(authority: trustme.C
     async def failing(connections: Connections) -> None:
         try:
             await get(connections)
-        except (NoAnswerError, NotSentError) as error:
+        except (NoResponseError, NotSentError) as error:
             ended.append(type(error).__name__)
 
     async with running() as server, running() as silent:
@@ -392,7 +392,7 @@ async def test_closing_closes_what_is_kept_and_what_is_used(authority: trustme.C
             await server.until(ended=3)
             await silent.until(ended=1)
 
-    assert ["NoAnswerError", "NoAnswerError", "NotSentError"] == sorted(ended)
+    assert ["NoResponseError", "NoResponseError", "NotSentError"] == sorted(ended)
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts the sockets in /proc")

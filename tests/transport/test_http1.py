@@ -8,7 +8,7 @@ import anyio.abc
 import pytest
 from attrs import define, field
 
-from hubapi import NoAnswerError, NotSentError
+from hubapi import NoResponseError, NotSentError
 from hubapi._transport.http1 import Http1, Server
 from tests.transport.test_transport import serving
 
@@ -64,7 +64,7 @@ async def test_a_server_that_is_slow_to_shake_hands_was_sent_nothing(scheme: str
     tls = ssl.create_default_context() if scheme == "https" else None
     async with serving(silent) as url:
         connection = Http1(Server(url=url.replace("http:", f"{scheme}:"), tls=tls, connect_s=0.05, read_s=0.06))
-        with pytest.raises(NotSentError if tls else NoAnswerError) as caught:
+        with pytest.raises(NotSentError if tls else NoResponseError) as caught:
             await connection.exchange("GET", "/v2/x", HEADERS, b"")
         await connection.aclose()
 

@@ -14,7 +14,7 @@ import httpx
 import pytest
 import trustme
 
-from hubapi import ConfigurationError, NoAnswerError, NotSentError
+from hubapi import ConfigurationError, NoResponseError, NotSentError
 from hubapi._transport.proxies import environment_proxy
 from hubapi._transport.transport import HttpTransport
 from tests.test_secrets import Witness
@@ -259,7 +259,7 @@ async def test_closing_ends_a_request_in_a_tunnel(monkeypatch: pytest.MonkeyPatc
         await anyio.sleep_forever()
 
     async def failing(transport: HttpTransport, url: str) -> None:
-        with pytest.raises(NoAnswerError, match="closed meanwhile"):
+        with pytest.raises(NoResponseError, match="closed meanwhile"):
             await transport.send(get(f"{url}/v2/x"))
 
     for encrypted in (tls, None):

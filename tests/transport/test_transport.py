@@ -19,7 +19,7 @@ from anyio.streams.tls import TLSListener
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubapi import AsyncHub, ConfigurationError, HubError, NoAnswerError, NotSentError, StaticToken
+from hubapi import AsyncHub, ConfigurationError, HubError, NoResponseError, NotSentError, StaticToken
 from hubapi._codec.codec import target
 from hubapi._operation import Operation
 from hubapi._secret import Secret
@@ -135,7 +135,7 @@ async def test_a_server_that_does_not_finish_its_answer_gave_none(speech: str) -
             await stream.send(SPEECHES[speech])
 
     async with serving(handle) as url, opened() as transport:
-        with pytest.raises(NoAnswerError, match="no whole answer came"):
+        with pytest.raises(NoResponseError, match="no whole answer came"):
             await transport.send(get(f"{url}/"))
 
 
@@ -146,7 +146,7 @@ async def test_a_server_that_says_nothing_gave_no_answer() -> None:
         await anyio.sleep_forever()
 
     async with serving(handle) as url, opened(read_s=0.05) as transport:
-        with pytest.raises(NoAnswerError, match=r"nothing came for 0\.05 s"):
+        with pytest.raises(NoResponseError, match=r"nothing came for 0\.05 s"):
             await transport.send(get(f"{url}/"))
 
 
@@ -170,20 +170,20 @@ async def test_plain_http_where_tls_is_due_was_not_sent() -> None:
         (httpx.PoolTimeout("x"), NotSentError),
         (httpx.ProxyError("x"), NotSentError),
         (UnicodeError("label empty or too long"), NotSentError),
-        (httpx.ReadError("x"), NoAnswerError),
-        (httpx.WriteTimeout("x"), NoAnswerError),
-        (httpx.CloseError("x"), NoAnswerError),
-        (httpx.LocalProtocolError("x"), NoAnswerError),
-        (httpx.RemoteProtocolError("x"), NoAnswerError),
-        (httpx.DecodingError("x"), NoAnswerError),
-        (httpx.TooManyRedirects("x"), NoAnswerError),
-        (httpx.InvalidURL("x"), NoAnswerError),
-        (httpx.StreamClosed(), NoAnswerError),
-        (ssl.SSLError("bad record"), NoAnswerError),
-        (OSError("reset"), NoAnswerError),
-        (ValueError("x"), NoAnswerError),
-        (anyio.ClosedResourceError(), NoAnswerError),
-        (anyio.BrokenResourceError(), NoAnswerError),
+        (httpx.ReadError("x"), NoResponseError),
+        (httpx.WriteTimeout("x"), NoResponseError),
+        (httpx.CloseError("x"), NoResponseError),
+        (httpx.LocalProtocolError("x"), NoResponseError),
+        (httpx.RemoteProtocolError("x"), NoResponseError),
+        (httpx.DecodingError("x"), NoResponseError),
+        (httpx.TooManyRedirects("x"), NoResponseError),
+        (httpx.InvalidURL("x"), NoResponseError),
+        (httpx.StreamClosed(), NoResponseError),
+        (ssl.SSLError("bad record"), NoResponseError),
+        (OSError("reset"), NoResponseError),
+        (ValueError("x"), NoResponseError),
+        (anyio.ClosedResourceError(), NoResponseError),
+        (anyio.BrokenResourceError(), NoResponseError),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else value.__name__,
 )

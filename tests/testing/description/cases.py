@@ -6,7 +6,7 @@ from typing import Any
 from attrs import field, frozen
 from pyotp.totp import TOTP
 
-from hubapi.testing import RateLimit, faults
+from hubapi.testing import RateLimitPolicy, faults
 
 from .corrected import OPERATIONS, Described
 from .visit import Learned, Visit
@@ -213,7 +213,7 @@ def everywhere(described: Described) -> Iterator[Case]:
         who="nobody",
         body={},
         before=lambda visit: visit.ask(described.name, *path, who="nobody"),
-        options={"anonymous_limit": RateLimit(1)},
+        options={"anonymous_limit": RateLimitPolicy(1)},
     )
     if "500" in described.statuses and (described.name, "500") not in NEVER:
         yield Case(described.name, 500, path, who="nobody", body={}, before=broken)

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from hubapi.testing import FakeHub, RateLimit, VirtualClock
+from hubapi.testing import FakeHub, RateLimitPolicy, VirtualClock
 
 from .corrected import OPERATIONS, Schema
 from .world import PASSWORD, filled
@@ -53,7 +53,7 @@ async def test_a_refused_exchange_says_so_as_a_refused_login(status: int, schema
 
 async def test_an_exchange_is_limited_as_any_request() -> None:
     """With the answer that is described elsewhere."""
-    fake = filled(clock=VirtualClock(), anonymous_limit=RateLimit(1))
+    fake = filled(clock=VirtualClock(), anonymous_limit=RateLimitPolicy(1))
     await exchange(fake, MOBY)
     answer = await exchange(fake, MOBY)
 
