@@ -19,7 +19,7 @@ from hubapi._pipeline.pipeline import Counters, Line, Options, Pipeline
 from hubapi._rate_limit.headers import RateLimit
 from hubapi._rate_limit.limiter import RateLimiter
 from hubapi._secret import Secret
-from hubapi._transport.transport import HttpTransport, HttpxTransport
+from hubapi._transport.httpx import HttpTransport, HttpxTransport
 from hubapi._version import __version__
 from hubapi.credentials import (
     Anonymous,

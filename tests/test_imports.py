@@ -53,7 +53,7 @@ LAYERS: list[tuple[str, set[str]]] = [
     ),
 ]
 MAY_SPEAK = {
-    "hubapi._transport.transport": {"httpx"},
+    "hubapi._transport.httpx": {"httpx"},
     "hubapi._transport.by_proxy": {"httpcore"},
     "hubapi._transport.stand_ins": {"httpx"},
     "hubapi._transport.answer_reader": {"httptools"},

@@ -40,7 +40,7 @@ from hubapi.models import (
 )
 from hubapi.testing import FakeHub, VirtualClock
 from tests.pipeline.scripted import Canned, Reply, Script, json, text
-from tests.transport.test_transport import serving
+from tests.transport.test_httpx import serving
 
 pytestmark = pytest.mark.anyio
 

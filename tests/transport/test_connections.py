@@ -17,7 +17,7 @@ from attrs import define, field
 from hubapi import NoResponseError, NotSentError
 from hubapi._transport import http1
 from hubapi._transport.connections import Connections
-from tests.transport.test_transport import OK, open_sockets
+from tests.transport.test_httpx import OK, open_sockets
 
 pytestmark = pytest.mark.anyio
 

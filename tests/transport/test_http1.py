@@ -10,7 +10,7 @@ from attrs import define, field
 
 from hubapi import NoResponseError, NotSentError
 from hubapi._transport.http1 import Http1, Server
-from tests.transport.test_transport import serving
+from tests.transport.test_httpx import serving
 
 pytestmark = pytest.mark.anyio
 

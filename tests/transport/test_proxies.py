@@ -15,10 +15,10 @@ import pytest
 import trustme
 
 from hubapi import ConfigurationError, NoResponseError, NotSentError
+from hubapi._transport.httpx import HttpTransport
 from hubapi._transport.proxies import environment_proxy
-from hubapi._transport.transport import HttpTransport
 from tests.test_secrets import Witness
-from tests.transport.test_transport import OK, answering, get, open_sockets, opened, serving
+from tests.transport.test_httpx import OK, answering, get, open_sockets, opened, serving
 
 NAMES = ["http_proxy", "https_proxy", "all_proxy", "no_proxy"]
 
