@@ -15,7 +15,7 @@ from hubapi._codec.error_body import error_of
 from hubapi._operation import Operation
 from hubapi._rate_limit.limiter import RateLimiter
 from hubapi._rate_limit.window import COLD
-from hubapi._transport.httpx import Response
+from hubapi._transport.transport import Response
 from hubapi.errors import (
     BadRequest,
     Blocked,

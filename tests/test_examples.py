@@ -14,7 +14,7 @@ from hubapi._codec.codec import _is_native, decode, encode
 from hubapi._codec.lenient import structure
 from hubapi._codec.wire import WIRE
 from hubapi._operation import Operation
-from hubapi._transport.httpx import Response
+from hubapi._transport.transport import Response
 from scripts.generate import lower, patch
 from scripts.generate.ir import Alias, Api, Enum, List, Map, Model, Nullable, Prim, Ref, Type
 from scripts.generate.load import Document, Node, load, steps

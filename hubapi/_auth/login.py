@@ -17,7 +17,7 @@ from hubapi._codec.error_body import error_of
 from hubapi._datetimes import parse_http_date
 from hubapi._operation import Operation
 from hubapi._secret import Secret, check_token
-from hubapi._transport.httpx import Response
+from hubapi._transport.transport import Response
 from hubapi.credentials import OrgAccessToken, Password, PersonalAccessToken, Totp, TwoFactor
 from hubapi.errors import (
     AccountLocked,

@@ -20,7 +20,7 @@ from hubapi._codec.wire import WIRE
 from hubapi._datetimes import format_timestamp
 from hubapi._operation import Argument, Operation, T
 from hubapi._secret import Secret
-from hubapi._transport.httpx import Request, Response
+from hubapi._transport.transport import Request, Response
 from hubapi.errors import ConfigurationError, DecodeError, shorten
 
 _TEMPLATE = re.compile(r"\{([^{}]+)\}")

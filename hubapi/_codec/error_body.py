@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from hubapi._operation import Operation
-from hubapi._transport.httpx import Response
+from hubapi._transport.transport import Response
 from hubapi.errors import STATUS_ERRORS, Blocked, ServerError, StatusError, shorten
 
 _REQUEST_ID_HEADERS = ("x-request-id", "x-trace-id", "x-docker-txnid", "cf-ray")

@@ -12,7 +12,7 @@ from attrs import define, field
 from msgspec import Struct
 from msgspec.structs import replace
 
-from hubapi._transport.httpx import Request, Response
+from hubapi._transport.transport import Request, Response
 from hubapi.errors import ConfigurationError
 
 _log = logging.getLogger("hubapi")

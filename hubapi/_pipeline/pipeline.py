@@ -25,7 +25,7 @@ from hubapi._pipeline.lifecycle import Life, closed_meanwhile
 from hubapi._pipeline.retry import RetryBudget, RetryPolicy, backoff, classify
 from hubapi._rate_limit.headers import parse_retry_after
 from hubapi._rate_limit.limiter import Passage, RateLimiter
-from hubapi._transport.httpx import Request, Response, Transport
+from hubapi._transport.transport import Request, Response, Transport
 from hubapi.errors import (
     ConfigurationError,
     DeadlineExceeded,

@@ -9,14 +9,13 @@ import ssl
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from importlib.util import find_spec
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 from urllib.parse import urlsplit
 
 import anyio
 import anyio.to_thread
 import httpx
 from attrs import define, field
-from msgspec import Struct
 
 from hubapi._secret import Secret
 from hubapi._transport.answer_reader import RawResponse
@@ -24,6 +23,7 @@ from hubapi._transport.connections import Connections
 from hubapi._transport.http1 import Connection, Http1, Server
 from hubapi._transport.proxies import environment_proxy
 from hubapi._transport.stand_ins import stands_in
+from hubapi._transport.transport import Request, Response
 from hubapi.errors import ConfigurationError, HubError, NoResponseError, NotSentError, shorten
 
 HttpxTransport: TypeAlias = httpx.AsyncBaseTransport
@@ -46,42 +46,6 @@ _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 # A URL that httpx would read as it stands. Most are: reading takes it 17 us, a sixth of a request.
 _PLAIN = re.compile(r"(https?://[a-z0-9.-]+(?::[0-9]+)?)(/[A-Za-z0-9._~+&=/?:,@%-]{0,8000})")
 _NOT_PLAIN = re.compile(r"/\.|%(?![0-9A-Fa-f]{2})")  # nor with these in it
-
-
-class Request(Struct, frozen=True, kw_only=True):
-    """What goes out. The bearer stays wrapped until the moment it is written."""
-
-    method: str
-    url: str
-    headers: Mapping[str, str] = {}
-    bearer: Secret | None = None
-    content: bytes = b""
-
-    def __repr__(self) -> str:
-        return f"Request({self.method} {self.url})"
-
-
-class Response(Struct, frozen=True, kw_only=True):
-    """What came back: the whole of it, read and closed. Header names are in lower case."""
-
-    status: int
-    headers: Mapping[str, str]
-    content: bytes
-
-    def __repr__(self) -> str:
-        return f"Response({self.status})"
-
-
-class Transport(Protocol):
-    """What the pipeline needs of HTTP."""
-
-    async def send(self, request: Request) -> Response:
-        """Send once. Raises NotSentError or NoResponseError, or ConfigurationError for what HTTP can't carry."""
-        ...
-
-    async def aclose(self) -> None:
-        """Let go of every connection."""
-        ...
 
 
 @define(eq=False, repr=False, kw_only=True)

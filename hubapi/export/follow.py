@@ -25,7 +25,7 @@ from hubapi._codec.codec import decode
 from hubapi._datetimes import SECOND_NS, to_aware, to_ns
 from hubapi._operation import Operation
 from hubapi._pipeline.pipeline import Pipeline
-from hubapi._transport.httpx import Response
+from hubapi._transport.transport import Response
 from hubapi.errors import ConfigurationError, HubError
 from hubapi.export.asking import read_page, server_time
 from hubapi.export.pages import (

@@ -11,7 +11,7 @@ from hubapi._codec.codec import decode
 from hubapi._datetimes import to_ns
 from hubapi._generated.models.audit_logs import GetAuditLogsResponse
 from hubapi._operation import Operation
-from hubapi._transport.httpx import Response
+from hubapi._transport.transport import Response
 from hubapi.export.pages import RawPage, lines_of, page_operation
 from hubapi.export.parts import Part
 from hubapi.export.walk import Longest, Walk

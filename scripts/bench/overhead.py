@@ -10,7 +10,7 @@ from hubapi import AsyncHub, Password
 from hubapi._codec.codec import build_request
 from hubapi._generated.models.audit_logs import GetAuditLogsResponse
 from hubapi._operation import Operation
-from hubapi._transport.httpx import Request
+from hubapi._transport.transport import Request
 from scripts.bench import events
 from scripts.bench.measure import Plan, Result, Row, stopwatch
 from scripts.bench.server import serving

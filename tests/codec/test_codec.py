@@ -21,7 +21,7 @@ from hubapi._codec.wire import WIRE
 from hubapi._datetimes import parse_timestamp
 from hubapi._operation import Argument, Operation
 from hubapi._secret import Secret
-from hubapi._transport.httpx import Response
+from hubapi._transport.transport import Response
 from hubapi.models import (
     AccessToken,
     AuditLog,

@@ -23,7 +23,8 @@ from hubapi import AsyncHub, ConfigurationError, HubError, NoResponseError, NotS
 from hubapi._codec.codec import target
 from hubapi._operation import Operation
 from hubapi._secret import Secret
-from hubapi._transport.httpx import HttpTransport, Request, _parse, _plain, _split
+from hubapi._transport.httpx import HttpTransport, _parse, _plain, _split
+from hubapi._transport.transport import Request
 from hubapi.testing import FakeHub
 from tests.pipeline.scripted import Canned, Script, hub_of, json
 
