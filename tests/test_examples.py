@@ -15,13 +15,14 @@ from hubapi._codec.lenient import structure
 from hubapi._codec.wire import WIRE
 from hubapi._operation import Operation
 from hubapi._transport.transport import Response
-from scripts.generate import lower, patch
+from scripts.generate import lower
+from scripts.generate.__main__ import Sources, correct
 from scripts.generate.ir import Alias, Api, Enum, List, Map, Model, Nullable, Prim, Ref, Type
 from scripts.generate.load import Document, Node, load, steps
 
 OPENAPI = Path(__file__).parents[1] / "openapi"
 
-DOCUMENT: Document = patch.patch(load(OPENAPI / "latest.yaml"), load(OPENAPI / "fixes.yaml")).document
+DOCUMENT: Document = correct(Sources.of(OPENAPI)).document
 API: Api = lower.lower(DOCUMENT)
 NAMES: Any = load(OPENAPI / "names.yaml").value
 

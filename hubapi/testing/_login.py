@@ -23,7 +23,7 @@ def login_operations(accounts: Accounts) -> list[Operation]:
         half_in, code = _fields(call.body, "login_2fa_token", "code")
         return json_answer({"token": accounts.sign_in_with_code(half_in, code, call.now)})
 
-    def exchange_token(call: Call) -> Response:
+    def exchange(call: Call) -> Response:
         # Organisation tokens only work here: docker/hub-feedback#2445.
         identifier, secret = _fields(call.body, "identifier", "secret")
         return json_answer({"access_token": accounts.sign_in(identifier, secret, call.now, orgs=True)})
@@ -31,7 +31,7 @@ def login_operations(accounts: Accounts) -> list[Operation]:
     return [
         Operation("login", "POST", "/v2/users/login", login, bearer="ignored"),
         Operation("two_factor_login", "POST", "/v2/users/2fa-login", two_factor_login, bearer="ignored"),
-        Operation("exchange_token", "POST", "/v2/auth/token", exchange_token, bearer="ignored"),
+        Operation("exchange", "POST", "/v2/auth/token", exchange, bearer="ignored"),
     ]
 
 

@@ -1,4 +1,4 @@
-"""Stage 5: text, one plain function per construct.
+"""Stage 6: text, one plain function per construct.
 
 Text of the description reaches a module only through `repr` or through `prose.docstring`. Every module is parsed again
 before it leaves this stage, and may hold nothing but imports, classes, functions and assignments. Which of its imports
@@ -216,6 +216,8 @@ class _Emitter:
         arguments.append(f"result={'NoneType' if result == 'None' else result}")
         if operation.auth != "bearer":
             arguments.append(f"auth={operation.auth!r}")
+        if operation.repeatable:
+            arguments.append("repeatable=True")
         return f"Operation({', '.join(arguments)},)"
 
     def value(self, operation: Operation, parameter: Parameter) -> str:

@@ -138,6 +138,7 @@ class Operation:
     failures: dict[str, Type]
     auth: Auth
     deprecated: bool
+    repeatable: bool
     summary: str
     doc: str
     anchor: str

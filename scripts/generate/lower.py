@@ -1,4 +1,4 @@
-"""Stage 3b: the whole document to the IR: operations, and every component whether reached or not."""
+"""Stage 4b: the whole document to the IR: operations, and every component whether reached or not."""
 
 import re
 from typing import cast
@@ -127,6 +127,7 @@ class _Lowering:
             failures=failures,
             auth=self.auth(node),
             deprecated=node.flag("deprecated"),
+            repeatable=self.repeatable(method, node),
             summary=node.text("summary"),
             doc=node.text("description"),
             anchor=f"tag/{tag}/{place}",  # as Redoc forms it
@@ -152,6 +153,13 @@ class _Lowering:
         if security and len(found) > 1 and found != {"none", "bearer"}:
             security.problem("a choice of schemes is not supported")
         return "optional" if len(found) > 1 else (*found, _NO_AUTH)[0]
+
+    def repeatable(self, method: str, node: Node) -> bool:
+        """Return whether a request that is not idempotent may be sent again if its response is lost."""
+        mark = node.child("x-repeatable")
+        if mark and method not in {"post", "patch"}:
+            mark.problem(f"a {method.upper()} is idempotent: it needs no x-repeatable")
+        return node.flag("x-repeatable")
 
     def component(self, node: Node, section: str) -> Node | None:
         """Follow a reference to `components/<section>`, if *node* is one; None where that fails."""

@@ -1,4 +1,4 @@
-"""Stage 4: every public name, gathered first and resolved once for the whole document.
+"""Stage 5: every public name, gathered first and resolved once for the whole document.
 
 Names are pinned in `names.yaml`, so that a new description can't rename the API:
 

@@ -1,4 +1,4 @@
-"""Stage 2: apply the corrections of `fixes.yaml`, each with its reason.
+"""Stage 3: apply the corrections of `fixes.yaml`, each with its reason.
 
 An entry is `{at, was, now, why}`: a JSON pointer, what the description says there, what it should say, and the
 evidence. Without `was` the place must not exist yet; without `now` it is taken away. An entry is

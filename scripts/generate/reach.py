@@ -1,4 +1,4 @@
-"""Stage 3c: which way each model travels, who uses it, and which inline shapes are one and the same.
+"""Stage 4c: which way each model travels, who uses it, and which inline shapes are one and the same.
 
 A request must tell "not set" from null and needs what is required; an answer may lack anything. So it matters whether
 a model is sent, received or both.

@@ -1,4 +1,4 @@
-"""Stage 3a: schemas to types and models.
+"""Stage 4a: schemas to types and models.
 
 A component or inline object becomes a `Model` known by its pointer; `allOf` flattens into one; everything else becomes
 a type in place.

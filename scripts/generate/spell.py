@@ -1,4 +1,4 @@
-"""Stage 5a: how types and their origins are spelled in Python and in prose."""
+"""Stage 6a: how types and their origins are spelled in Python and in prose."""
 
 from scripts.generate.ir import Enum, List, Map, Nullable, Prim, PrimKind, Ref, Type, is_component
 from scripts.generate.load import steps

@@ -15,7 +15,8 @@ _HANDLED = {
     "components object": "schemas responses parameters requestBodies securitySchemes",
     "security scheme": "type scheme",
     "path": " ".join(METHODS) + " parameters",
-    "operation": "tags summary operationId description parameters requestBody responses security deprecated",
+    "operation": "tags summary operationId description parameters requestBody responses security deprecated "
+    "x-repeatable",
     "parameter": "name in required description schema",
     "request body": "content required description",
     "response": "description content",

@@ -1,4 +1,4 @@
-"""Stage 6: format the modules and put them in place, or compare them with what is there."""
+"""Stage 7: format the modules and put them in place, or compare them with what is there."""
 
 import shutil
 import subprocess

@@ -31,14 +31,22 @@ def generate(tmp_path: Path) -> Iterator[Generate]:
     made: list[str] = []
 
     def run(
-        paths: str = "", schemas: str = "", *, rest: str = "", spec: str = "", names: str = "{}", fixes: str = "[]"
+        paths: str = "",
+        schemas: str = "",
+        *,
+        rest: str = "",
+        spec: str = "",
+        names: str = "{}",
+        fixes: str = "[]",
+        additions: str = "{}",
     ) -> Generated:
         folder = tmp_path / f"run{len(made)}"
         folder.mkdir()
         spec = spec or _OPENING + (paths or _PATHS) + (f"components:\n  schemas:\n{schemas}" if schemas else "") + rest
-        for name, text in (("spec", spec), ("fixes", fixes), ("names", names)):
+        texts = {"spec": spec, "additions": additions, "fixes": fixes, "names": names}
+        for name, text in texts.items():
             (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
-        files = [f"--{name}={folder / name}.yaml" for name in ("spec", "fixes", "names")]
+        files = [f"--{name}={folder / name}.yaml" for name in texts]
         assert main([*files, f"--out={folder / 'out'}", "--propose"]) == 0
         made.append(f"generated_{next(_numbers)}")
         _imported(folder / "out", made[-1])

@@ -18,15 +18,15 @@ from hubapi._codec.wire import UNSET, WIRE
 from hubapi._generated import models
 from hubapi._operation import Operation
 from scripts.generate import lower
-from scripts.generate.__main__ import ROOT, main
+from scripts.generate.__main__ import ROOT, Sources, correct, main
 from scripts.generate.load import Document, SpecError, child_pointer, load
-from scripts.generate.patch import patch
 from scripts.generate.vocabulary import METHODS
 from tests.generate.inline import RecordingClient
 
 OPENAPI = ROOT / "openapi"
 # Read by another YAML reader, for what must be there whatever ours makes of it.
 PLAIN: Any = yaml.safe_load((OPENAPI / "latest.yaml").read_text(encoding="utf-8"))
+ADDED: Any = yaml.safe_load((OPENAPI / "additions.yaml").read_text(encoding="utf-8"))
 PINS: Any = yaml.safe_load((OPENAPI / "names.yaml").read_text(encoding="utf-8"))
 OPERATIONS = {
     f"{method.upper()} {path}": operation
@@ -37,6 +37,7 @@ OPERATIONS = {
 AUTH = {
     "authentication.login": "none",
     "authentication.two_factor_login": "none",
+    "authentication.exchange": "none",
     "access_tokens.create": "bearer",
     "access_tokens.list": "bearer",
     "access_tokens.get": "bearer",
@@ -133,12 +134,13 @@ def test_a_tag_group_may_name_a_tag_without_operations() -> None:
 
 
 def test_every_operation_is_there_under_its_pinned_name() -> None:
-    """None is skipped, and none is added."""
+    """None is skipped; beyond the description there are the additions alone."""
+    added = [f"{method.upper()} {path}" for path, item in ADDED["paths"].items() for method in item]
     calls = [sent(name) for name in PINS["operations"].values()]
 
-    assert len(OPERATIONS) == 24
+    assert (24, 1) == (len(OPERATIONS), len(added))
     assert list(PINS["operations"]) == [f"{call.method} {call.path}" for call in calls]
-    assert sorted(OPERATIONS) == sorted(PINS["operations"])
+    assert sorted([*OPERATIONS, *added]) == sorted(PINS["operations"])
     assert list(PINS["operations"].values()) == [call.id for call in calls]
 
 
@@ -165,16 +167,21 @@ def test_names_do_not_hang_on_operation_ids() -> None:
 def test_the_login_bodies_and_answers() -> None:
     """`PostUsersLogin` and its second factor; what is secret in them never shows."""
     login, second = sent("authentication.login"), sent("authentication.two_factor_login")
+    exchange = sent("authentication.exchange")
     secrets = [
         models.UsersLoginRequest(username="moby", password="hunter2"),
         models.Users2FALoginRequest(login_2fa_token="hunter2", code="hunter2"),
         models.PostUsersLoginSuccessResponse(token="hunter2"),
         models.PostUsersLoginErrorResponse(detail="Wrong", login_2fa_token="hunter2"),
+        models.AuthCreateTokenRequest(identifier="moby", secret="hunter2"),
+        models.AuthCreateTokenResponse(access_token="hunter2"),
         models.AccessToken(token="hunter2"),
     ]
 
     assert login.result is second.result is models.PostUsersLoginSuccessResponse
-    assert ("body", "body") == (login.body, second.body)
+    assert exchange.result is models.AuthCreateTokenResponse
+    assert ("body", "body", "body") == (login.body, second.body, exchange.body)
+    assert (True, False, True) == (login.repeatable, second.repeatable, exchange.repeatable)
     assert [] == [secret for secret in secrets if "hunter2" in repr(secret)]
 
 
@@ -442,7 +449,7 @@ def objects(value: Any, pointer: str = "#", *, names: bool = False) -> Iterator[
 
 def test_an_unknown_keyword_is_refused_wherever_it_stands() -> None:
     """In each of the description's objects, one after the other."""
-    document = patch(load(OPENAPI / "latest.yaml"), load(OPENAPI / "fixes.yaml")).document
+    document = correct(Sources.of(OPENAPI)).document
     places = list(objects(document.value))
     overlooked: list[str] = []
     for pointer, value in places:

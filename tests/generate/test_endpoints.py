@@ -139,6 +139,16 @@ def test_the_documents_own_security_holds_where_an_operation_is_silent(generate:
     assert api.call("things.get_free", "a").auth == "none"
 
 
+@pytest.mark.parametrize(
+    ("mark", "repeatable"), [("", False), ("x-repeatable: false\n", False), ("x-repeatable: true\n", True)]
+)
+def test_a_post_may_be_repeatable(generate: Generate, mark: str, repeatable: bool) -> None:
+    """Its request is sent again if its response is lost."""
+    api = generate(operation(mark + DONE, method="post"))
+
+    assert repeatable is api.call("things.create_thing").repeatable
+
+
 def test_head_has_no_result(generate: Generate) -> None:
     """Whatever the description says of its body."""
     api = generate(operation(answer("{ type: string }"), method="head"))

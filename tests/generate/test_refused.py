@@ -16,11 +16,18 @@ def expected(case: Path) -> list[str]:
     return [line.removeprefix("# refused: ") for line in lines if line.startswith("# refused: ")]
 
 
+def harmless(tmp_path: Path) -> dict[str, Path]:
+    """Return the files of a description that is accepted, with no additions, fixes or names."""
+    for name, text in (("additions", "{}"), ("fixes", "[]"), ("names", "{}")):
+        (tmp_path / f"{name}.yaml").write_text(text)
+    return {"spec": HERE / "things.yaml"} | {
+        name: tmp_path / f"{name}.yaml" for name in ("additions", "fixes", "names")
+    }
+
+
 def arguments(case: Path, tmp_path: Path) -> list[str]:
     """Return the command's arguments; what a case does not bring is harmless."""
-    (tmp_path / "fixes.yaml").write_text("[]")
-    (tmp_path / "names.yaml").write_text("{}")
-    files = {"spec": HERE / "things.yaml", "fixes": tmp_path / "fixes.yaml", "names": tmp_path / "names.yaml"}
+    files = harmless(tmp_path)
     files[{"descriptions": "spec"}.get(case.parent.name, case.parent.name)] = case
     result = [f"--{option}={file}" for option, file in files.items()]
     return [*result, f"--out={tmp_path / 'out'}", *([] if case.parent.name == "names" else ["--propose"])]
@@ -47,12 +54,6 @@ def test_every_case_announces_what_it_is_refused_for() -> None:
 
 def test_the_description_the_cases_are_applied_to_is_accepted(tmp_path: Path) -> None:
     """Fixes and names are refused for their own sake."""
-    (tmp_path / "empty.yaml").write_text("{}")
-    (tmp_path / "fixes.yaml").write_text("[]")
-    files = [
-        f"--spec={HERE / 'things.yaml'}",
-        f"--fixes={tmp_path / 'fixes.yaml'}",
-        f"--names={tmp_path / 'empty.yaml'}",
-    ]
+    files = [f"--{option}={file}" for option, file in harmless(tmp_path).items()]
 
     assert main([*files, f"--out={tmp_path / 'out'}", "--propose"]) == 0

@@ -118,7 +118,7 @@ async def test_tokens_log_in_their_own_way(fake: FakeHub, credentials: PersonalA
     async with fake.serve() as url, AsyncHub(credentials, base_url=url) as hub:
         assert "3.13" == (await hub.repositories.get_tag("library", "python", "3.13")).name
 
-    route = "login" if isinstance(credentials, PersonalAccessToken) else "exchange_token"
+    route = "login" if isinstance(credentials, PersonalAccessToken) else "exchange"
     assert (1, 2) == (fake.count(operation=route), len(fake.requests))
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import pytest
 from attrs import frozen
 
-from hubapi import AsyncHub, Forbidden, NotFound, Password, Totp
+from hubapi import AsyncHub, Forbidden, NotFound, OrgAccessToken, Password, Totp
 from hubapi.models import RestrictedImages, ScimUserName
 from hubapi.scim import User
 from hubapi.testing import FakeHub
@@ -56,6 +56,13 @@ async def two_factor_login(world: World) -> None:
         await whale.audit_logs.actions("acme")
 
     assert (1, 1) == (world.fake.count(operation="login", status=401), world.fake.count(operation="two_factor_login"))
+
+
+async def exchange(world: World) -> None:
+    async with AsyncHub(OrgAccessToken("acme", "dckr_oat_acme"), base_url=world.url) as acme:
+        await acme.audit_logs.actions("acme")
+
+    assert 1 == world.fake.count(operation="exchange", status=200)
 
 
 async def create_token(world: World) -> None:
@@ -225,6 +232,7 @@ Proof: TypeAlias = Callable[[World], Awaitable[None]]
 PROOFS: dict[str, tuple[str, Proof]] = {
     "authentication.login": ("AsyncHub", login),
     "authentication.two_factor_login": ("AsyncHub", two_factor_login),
+    "authentication.exchange": ("AsyncHub", exchange),
     "access_tokens.create": ("access_tokens.create", create_token),
     "access_tokens.list": ("access_tokens.list", list_tokens),
     "access_tokens.get": ("access_tokens.get", get_token),

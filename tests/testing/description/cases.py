@@ -42,6 +42,10 @@ def login(username: str, password: str = PASSWORD) -> dict[str, str]:
     return {"username": username, "password": password}
 
 
+def exchange(identifier: str, secret: str) -> dict[str, str]:
+    return {"identifier": identifier, "secret": secret}
+
+
 async def failed_login(visit: Visit) -> None:
     await visit.ask("authentication.login", who="nobody", body=login("moby", "wrong"))
 
@@ -96,6 +100,13 @@ ROWS = [
     Case("authentication.two_factor_login", 400, body={}),
     Case("authentication.two_factor_login", 401, body=wrong_code),
     Case("authentication.two_factor_login", 401, body={"login_2fa_token": "nonsense", "code": "1"}),
+    Case("authentication.exchange", 200, body=exchange("moby", PASSWORD)),
+    Case("authentication.exchange", 200, body=exchange("moby", "dckr_pat_moby")),
+    Case("authentication.exchange", 200, body=exchange("acme", "dckr_oat_acme")),
+    Case("authentication.exchange", 400, body={"identifier": "moby"}),
+    Case("authentication.exchange", 400, body=[]),
+    Case("authentication.exchange", 401, body=exchange("moby", "wrong")),
+    Case("authentication.exchange", 401, body=exchange("whale", PASSWORD)),
     Case("access_tokens.create", 201, body=TOKEN),
     Case("access_tokens.create", 400, body={}),
     Case("access_tokens.create", 400, body={**TOKEN, "scopes": ["repo:everything"]}),
@@ -233,6 +244,7 @@ STAND_INS = {
 UNDESCRIBED = {
     "authentication.login": {400, 429},
     "authentication.two_factor_login": {400, 429},
+    "authentication.exchange": {400, 429},
     # Logins by a personal access token are refused (D18).
     "access_tokens.create": {403, 429},
     "access_tokens.list": {403, 404, 429},

@@ -9,11 +9,11 @@ from attrs import frozen
 from openapi_schema_validator import OAS30ReadValidator, oas30_format_checker
 
 from hubapi import models
-from scripts.generate.__main__ import correct
+from scripts.generate.__main__ import Sources, correct
 from scripts.generate.load import child_pointer, load, steps
 
 OPENAPI = Path(__file__).resolve().parents[3] / "openapi"
-DOCUMENT: dict[str, Any] = json.loads(correct(OPENAPI / "latest.yaml", OPENAPI / "fixes.yaml")[0])
+DOCUMENT: dict[str, Any] = json.loads(json.dumps(correct(Sources.of(OPENAPI)).document.value))
 _NAMES: Any = load(OPENAPI / "names.yaml").value
 
 

@@ -7,8 +7,6 @@ from .corrected import OPERATIONS
 BEYOND = {
     # Documented since 2025-09-19; the description is older.
     ("HEAD", "/v2/namespaces/{namespace}/repositories/{repository}"): "repositories.exists",
-    # Organisations' tokens only work there (docker/hub-feedback#2445).
-    ("POST", "/v2/auth/token"): "exchange_token",
     # Served since 2020 or so (docker/hub-feedback#2249); left out of the description.
     ("DELETE", "/v2/namespaces/{namespace}/repositories/{repository}/tags/{tag}"): "repositories.delete_tag",
     # Whether there is such an account (docker/hub-tool).
@@ -19,7 +17,7 @@ BEYOND = {
 
 
 def test_the_routes_are_the_operations() -> None:
-    """The same methods and paths under the same names; the two logins go without their group."""
+    """The same methods and paths under the same names; the logins go without their group."""
     routes = {(route.method, route.path): route.name for route in FakeHub()._operations()}
     described = {(found.method, found.path): found.name for found in OPERATIONS.values()}
 
