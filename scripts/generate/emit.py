@@ -12,7 +12,7 @@ from collections import defaultdict
 from attrs import frozen
 
 from scripts.generate.ir import Alias, Api, Field, Model, Nullable, Operation, Parameter, Prim, Type, refs
-from scripts.generate.names import ORPHANS, SHARED, Names
+from scripts.generate.names import SHARED, Names
 from scripts.generate.prose import docstring, prose, sentences
 from scripts.generate.spell import annotation, known_values, origin
 
@@ -91,7 +91,7 @@ class _Emitter:
     # --- models
 
     def model_modules(self) -> dict[str, list[str]]:
-        """Give each model its module: its group, `shared` by several, or `orphans` of none."""
+        """Return the models of each module: that of the group that uses them, or `shared` if several do."""
         modules: dict[str, list[str]] = defaultdict(list)
         for pointer in self.names.models:
             modules[self.module_of(pointer)].append(pointer)
@@ -100,9 +100,7 @@ class _Emitter:
     def module_of(self, pointer: str) -> str:
         owner = self.api.models.get(pointer) or self.api.aliases[pointer]
         groups = {self.names.group(key) for key in owner.operations}
-        if len(groups) > 1:
-            return SHARED
-        return groups.pop() if groups else ORPHANS
+        return SHARED if len(groups) > 1 else groups.pop()
 
     def models_index(self) -> str:
         modules = {m: sorted(self.names.models[p] for p in ps) for m, ps in self.model_modules().items()}
@@ -119,10 +117,10 @@ class _Emitter:
         models = [self.api.models[p] for p in pointers if p in self.api.models]
         aliases = [self.api.aliases[p] for p in pointers if p in self.api.aliases]
         kinds = [*(f.type for m in models for f in m.fields), *(a.target for a in aliases)]
-        title = {SHARED: "Models that several groups use.", ORPHANS: "Models that no operation uses."}
+        subject = "that several groups use" if module == SHARED else f"of the group `{module}`"
         return "\n\n".join(
             [
-                docstring(title.get(module, f"Models of the group `{module}`.")),
+                docstring(f"Models {subject}."),
                 self.imports(".", kinds, module),
                 *map(self.model, models),
                 *map(self.alias, aliases),

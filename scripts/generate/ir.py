@@ -73,7 +73,7 @@ class Field:
 
 @frozen
 class Model:
-    """An object with known properties; those of its `bases` (allOf) are among them.
+    """An object with known properties.
 
     `requests` and `answers` say which way it travels, `operations` (keys) who uses it.
     """
@@ -82,7 +82,6 @@ class Model:
     fields: tuple[Field, ...]
     required: frozenset[str]
     doc: str
-    bases: frozenset[str]
     requests: bool = False
     answers: bool = False
     operations: frozenset[str] = frozenset()
@@ -135,7 +134,10 @@ class Operation:
     parameters: tuple[Parameter, ...]
     body: Body | None
     result: Type
-    failures: dict[str, Type]
+    failures: tuple[str, ...]
+    """The statuses of its error responses."""
+    errors: dict[str, Type]
+    """The types of those error responses that have a model, by status."""
     auth: Auth
     deprecated: bool
     repeatable: bool

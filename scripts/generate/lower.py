@@ -109,7 +109,7 @@ class _Lowering:
     def operation(self, path: str, method: str, node: Node) -> Operation:
         check_keywords(node, "operation")
         tag = self.tag(node)
-        result, failures = self.responses(node)
+        result, failures, errors = self.responses(node)
         request = node.child("requestBody")
         if request and method in {"get", "head", "delete"}:
             request.problem(f"a {method.upper()} has no body")
@@ -125,6 +125,7 @@ class _Lowering:
             body=self.body(body) if body else None,
             result=NONE if method == "head" else result,
             failures=failures,
+            errors=errors,
             auth=self.auth(node),
             deprecated=node.flag("deprecated"),
             repeatable=self.repeatable(method, node),
@@ -244,24 +245,30 @@ class _Lowering:
         media_type, kind = self.media(node, {*_JSON, "text/csv"}) or ("", NONE)
         return Prim("bytes") if media_type == "text/csv" else kind
 
-    def responses(self, node: Node) -> tuple[Type, dict[str, Type]]:
-        """Return the type of success, and those of the failures by status."""
+    def responses(self, node: Node) -> tuple[Type, tuple[str, ...], dict[str, Type]]:
+        """Return the type of success, the statuses of the failures, and the types of those that have a model."""
         found: list[Type] = []
-        failures: dict[str, Type] = {}
+        failures: list[str] = []
+        errors: dict[str, Type] = {}
         for status, entry in node.members("responses").items():
             if not re.fullmatch(r"[1-5]\d\d|default", status):
                 entry.problem(f"{status!r} is no status")
             target = self.component(entry, "responses")
             kind = self.response(target) if target else NONE
+            mark = target.child("x-model") if target else None
             if status.startswith("2"):
                 found.append(kind)
-            else:
-                failures[status] = kind
+                if mark:
+                    mark.problem("a successful response has a model anyway: x-model is for error responses")
+                continue
+            failures.append(status)
+            if target and target.flag("x-model"):
+                errors[status] = kind
         if not found:
             node.problem("an operation without an answer that means success")
         if len({resolved(kind, self.schemas.aliases) for kind in found}) > 1:
             node.problem("answers of different types that all mean success")
-        return (found[0] if found else NONE), failures
+        return (found[0] if found else NONE), tuple(failures), errors
 
 
 def _is_segment(kind: Type) -> bool:

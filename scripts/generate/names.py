@@ -19,7 +19,7 @@ from attrs import define, field, frozen
 from scripts.generate.ir import Api, Operation, Parameter
 from scripts.generate.load import Document, Node, steps
 
-SHARED, ORPHANS = "shared", "orphans"  # the modules of models that several groups use, or none
+SHARED = "shared"  # the module of models that several groups use
 # Words the generated modules use themselves.
 _TAKEN_CLASSES = {
     *("Any", "Client", "Literal", "NoneType", "Operation"),
@@ -90,7 +90,7 @@ class _Resolving:
             group, _, function = name.partition(".")
             if not (_is_identifier(group) and _is_identifier(function)):
                 self._reject("operations", key, place, f"{name!r} is not of the form group.function")
-            if group in {SHARED, ORPHANS}:
+            if group == SHARED:
                 self._reject("operations", key, place, f"the group {group!r} is the generator's own")
             self._claim(taken, "operations", key, place, name)
             result[key] = (group, function)
@@ -138,7 +138,9 @@ class _Resolving:
         for section in _SECTIONS:
             for key, pin in self._section(section).items():
                 if pin.pointer not in self._used:
-                    pin.problem(f"pins {key}, which the description does not have")
+                    known = section == "models" and self.document.resolve(key)
+                    why = "no operation reaches" if known else "the description does not have"
+                    pin.problem(f"pins {key}, which {why}")
 
     def _section(self, name: str) -> dict[str, Node]:
         node = self.pins.root.child(name)

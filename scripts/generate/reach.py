@@ -1,7 +1,12 @@
-"""Stage 4c: which way each model travels, who uses it, and which inline shapes are one and the same.
+"""Stage 4c: which models the operations reach, which way each travels, and which inline shapes are the same.
 
-A request must tell "not set" from null and needs what is required; an answer may lack anything. So it matters whether
-a model is sent, received or both.
+An operation reaches what its body, its successful response and those of its error responses that have a model mention,
+directly or through the properties of a model. What no operation reaches is left out. `allOf` copies properties, so it
+reaches the types of the properties but not the schema that they come from. Error responses have no model, unless the
+description marks them with `x-model`: the client turns every error body into one `StatusError`, whatever its shape.
+
+A request has to distinguish "not set" from null and needs what is required; a response may lack anything. So it matters
+whether a model is sent, received or both.
 """
 
 from collections import defaultdict
@@ -14,8 +19,8 @@ from scripts.generate.load import Document
 
 
 def share(api: Api) -> Api:
-    """Mark the direction of every model, resolve the aliases, and let equal inline shapes be one model."""
-    api = _marked(api)
+    """Leave out what is not reached, mark the direction of every model, resolve the aliases, merge equal shapes."""
+    api = _reached(_marked(api))
     api = _rewritten(api, lambda pointer: resolved(Ref(pointer), api.aliases))
     while twins := _twins(api):
         models = {pointer: model for pointer, model in api.models.items() if pointer not in twins}
@@ -38,7 +43,7 @@ def _marked(api: Api) -> Api:
     for operation in api.operations:
         if operation.body:
             _spread(api, operation.body.type, operation, sent)
-        for kind in (operation.result, *operation.failures.values()):
+        for kind in (operation.result, *operation.errors.values()):
             _spread(api, kind, operation, received)
 
     def users(pointer: str) -> frozenset[str]:
@@ -52,6 +57,13 @@ def _marked(api: Api) -> Api:
     return evolve(api, models=models, aliases=aliases)
 
 
+def _reached(api: Api) -> Api:
+    """Return the description without the models and aliases that no operation uses."""
+    models = {pointer: model for pointer, model in api.models.items() if model.operations}
+    aliases = {pointer: alias for pointer, alias in api.aliases.items() if alias.operations}
+    return evolve(api, models=models, aliases=aliases)
+
+
 def _spread(api: Api, kind: Type, operation: Operation, users: dict[str, set[str]]) -> None:
     for pointer in refs(kind):
         if operation.key in users[pointer]:
@@ -60,9 +72,8 @@ def _spread(api: Api, kind: Type, operation: Operation, users: dict[str, set[str
         if pointer in api.aliases:
             _spread(api, api.aliases[pointer].target, operation, users)
         if pointer in api.models:
-            model = api.models[pointer]
-            for reached in (*(f.type for f in model.fields), *map(Ref, model.bases)):
-                _spread(api, reached, operation, users)
+            for f in api.models[pointer].fields:
+                _spread(api, f.type, operation, users)
 
 
 def _shape(model: Model) -> object:
@@ -86,8 +97,8 @@ def _rewritten(api: Api, new: Callable[[str], Type]) -> Api:
 
     def operation(old: Operation) -> Operation:
         body = evolve(old.body, type=rewrite(old.body.type, new)) if old.body else None
-        failures = {status: rewrite(kind, new) for status, kind in old.failures.items()}
-        return evolve(old, body=body, result=rewrite(old.result, new), failures=failures)
+        errors = {status: rewrite(kind, new) for status, kind in old.errors.items()}
+        return evolve(old, body=body, result=rewrite(old.result, new), errors=errors)
 
     def model(old: Model) -> Model:
         return evolve(old, fields=tuple(evolve(f, type=rewrite(f.type, new)) for f in old.fields))

@@ -74,7 +74,6 @@ class _Object:
 
     fields: dict[str, Field] = field(factory=dict[str, Field])
     required: frozenset[str] = frozenset()
-    bases: frozenset[str] = frozenset()
 
 
 @define
@@ -167,7 +166,7 @@ class Schemas:
     def _model(self, node: Node, gathered: _Object) -> Ref:
         fields = tuple(gathered.fields.values())
         doc = node.text("description")
-        self.models[node.pointer] = Model(node.pointer, fields, gathered.required, doc, gathered.bases)
+        self.models[node.pointer] = Model(node.pointer, fields, gathered.required, doc)
         return Ref(node.pointer)
 
     def _properties(self, node: Node) -> _Object:
@@ -228,7 +227,7 @@ class Schemas:
         if model is None:
             node.problem(f"allOf needs {kind.pointer}, which in turn needs this: a circle")
             return _Object()
-        return _Object({f.wire: f for f in model.fields}, model.required, model.bases | {model.pointer})
+        return _Object({f.wire: f for f in model.fields}, model.required)
 
     def _merge(self, member: Node, base: _Object, extra: _Object) -> _Object:
         fields = dict(base.fields)
@@ -239,7 +238,7 @@ class Schemas:
                 where = member.document.where(old.pointer)
                 member.document.add_problem(new.pointer, f"allOf gives {name!r} another type than {where} does")
             fields[name] = evolve(new if old.type == ANY else old, doc=new.doc or old.doc)
-        return _Object(fields, base.required | extra.required, base.bases | extra.bases)
+        return _Object(fields, base.required | extra.required)
 
 
 def _type_name(node: Node) -> str:

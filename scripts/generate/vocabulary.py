@@ -19,7 +19,7 @@ _HANDLED = {
     "x-repeatable",
     "parameter": "name in required description schema",
     "request body": "content required description",
-    "response": "description content",
+    "response": "description content x-model",
     "media type": "schema",
     "schema": "type format properties required items additionalProperties allOf enum nullable description "
     "minLength maxLength minimum maximum minItems maxItems pattern",

@@ -62,7 +62,7 @@ class Schema:
 
     @property
     def model(self) -> Any:
-        """The model that the generator made of it; `Any` where it says nothing."""
+        """The model that the generator made of it; `Any` if it made none."""
         pinned = _NAMES["models"].get(self.pointer)
         if pinned is not None:
             return getattr(models, pinned)
