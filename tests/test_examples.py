@@ -85,7 +85,8 @@ def composed(kind: Type, node: Node | None) -> Any:
             return composed_model(API.models[pointer])
         case List(item):
             if example is not None and example.value:
-                return example.value
+                # The example of scim_resource_type's schemas is one of them.
+                return example.value if isinstance(example.value, list) else [example.value]
             return [composed(item, node.child("items") if node else None)]
         case Map(value):
             return example.value if example is not None else {"key": composed(value, None)}
