@@ -1,6 +1,6 @@
 """Stage 6: text, one plain function per construct.
 
-Text of the description reaches a module only through `repr` or through `prose.docstring`. Every module is parsed again
+Text of the description reaches a module only through `repr` or through `docstrings.docstring`. Every module is parsed again
 before it leaves this stage, and may hold nothing but imports, classes, functions and assignments. Which of its imports
 a module needs is left to ruff, which takes the others away.
 """
@@ -11,10 +11,10 @@ from collections import defaultdict
 
 from attrs import frozen
 
+from scripts.generate.annotations import annotation, known_values, origin
+from scripts.generate.docstrings import docstring, prose, sentences
 from scripts.generate.ir import Alias, Api, Field, Model, Nullable, Operation, Parameter, Prim, Type, refs
 from scripts.generate.names import SHARED, Names
-from scripts.generate.prose import docstring, prose, sentences
-from scripts.generate.spell import annotation, known_values, origin
 
 _DOCUMENTATION = "https://docs.docker.com/reference/api/hub/latest/"
 _ERRORS = {

@@ -6,6 +6,7 @@ from typing import cast
 from attrs import frozen
 
 from scripts.generate import reach
+from scripts.generate.docstrings import sentences
 from scripts.generate.ir import (
     ANY,
     NONE,
@@ -22,10 +23,9 @@ from scripts.generate.ir import (
     Type,
     resolved,
 )
+from scripts.generate.keywords import METHODS, check_keywords, follow
 from scripts.generate.load import Document, Node, child_pointer
-from scripts.generate.prose import sentences
 from scripts.generate.schemas import Schemas, documentation
-from scripts.generate.vocabulary import METHODS, check_keywords, follow
 
 _JSON = {"application/json", "application/scim+json"}
 # Which of the core's bearers a security scheme stands for.

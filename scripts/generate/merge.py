@@ -7,8 +7,8 @@ belong in `fixes.yaml`.
 
 import copy
 
+from scripts.generate.keywords import METHODS
 from scripts.generate.load import Document, Node
-from scripts.generate.vocabulary import METHODS
 
 EVIDENCE = "x-evidence"
 _SECTIONS = ("paths", "components")

@@ -6,6 +6,7 @@ a type in place.
 
 from attrs import define, evolve, field, frozen
 
+from scripts.generate.docstrings import sentences
 from scripts.generate.ir import (
     ANY,
     Alias,
@@ -23,9 +24,8 @@ from scripts.generate.ir import (
     refs,
     resolved,
 )
+from scripts.generate.keywords import ANNOTATIONS, check_keywords, follow
 from scripts.generate.load import Node
-from scripts.generate.prose import sentences
-from scripts.generate.vocabulary import ANNOTATIONS, check_keywords, follow
 
 _PRIMITIVES: dict[str, dict[str, PrimKind]] = {  # type to format to kind
     "string": {

@@ -20,8 +20,8 @@ from hubapi._operation import Operation
 from scripts.generate import lower
 from scripts.generate.__main__ import ROOT, Sources, correct, main
 from scripts.generate.ir import is_component
+from scripts.generate.keywords import METHODS
 from scripts.generate.load import Document, SpecError, child_pointer, load, steps
-from scripts.generate.vocabulary import METHODS
 from tests.generate.inline import RecordingClient
 
 OPENAPI = ROOT / "openapi"

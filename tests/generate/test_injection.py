@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from scripts.generate.docstrings import docstring, prose
 from scripts.generate.load import Value
-from scripts.generate.prose import docstring, prose
 from tests.generate.inline import Generate, Generated
 
 NASTY = {
