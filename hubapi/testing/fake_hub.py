@@ -9,16 +9,15 @@ import httpx
 from starlette.types import ASGIApp
 
 from hubapi._clock import Clock, SystemClock
-
-from ._accounts import LoginPolicy
-from ._contents import Contents
-from ._delivery import Fault
-from ._front import Front
-from ._injections import Injection, Injections
-from ._limits import Budgets, RateLimitPolicy, RetryAfter
-from ._request_log import RequestLog, RequestRecord
-from ._routes import Routes
-from ._serve import InProcessTransport, LoopbackServer
+from hubapi.testing._faults.injections import Injection, Injections
+from hubapi.testing._server.app import Front
+from hubapi.testing._server.delivery import Fault
+from hubapi.testing._server.loopback import InProcessTransport, LoopbackServer
+from hubapi.testing._server.rate_limits import Budgets, RateLimitPolicy, RetryAfter
+from hubapi.testing._server.request_log import RequestLog, RequestRecord
+from hubapi.testing._server.router import Routes
+from hubapi.testing._setup.accounts import LoginPolicy
+from hubapi.testing._setup.contents import Contents
 
 __all__ = ["FakeHub"]
 

@@ -10,10 +10,10 @@ been done by then. A request that meets one still counts against its rate limit.
 Status(status=503, after_work=False) for operation audit_logs.*: applied to 0 of 0 that came
 """
 
-from ._delivery import Fault
-from ._fault_answers import Html, Status, Text, TooMany
-from ._fault_bodies import BadDates, ContentType, Next, PageSize, Rewrite, Truncated
-from ._fault_delivery import Drop, Skew, SlowBody, SlowHeaders
+from hubapi.testing._faults.contents import BadDates, ContentType, Next, PageSize, Rewrite, Truncated
+from hubapi.testing._faults.network import Drop, Skew, SlowBody, SlowHeaders
+from hubapi.testing._faults.responses import Html, Status, Text, TooMany
+from hubapi.testing._server.delivery import Fault
 
 __all__ = [
     "BadDates",

@@ -12,8 +12,8 @@ from attrs import define, field, frozen
 from hubapi._rate_limit.headers import Reading
 from hubapi._rate_limit.window import Permit, Window
 from hubapi.testing import RateLimitPolicy
-from hubapi.testing._limits import FixedWindow, RollingWindow
-from hubapi.testing._limits import Reading as Told
+from hubapi.testing._server.rate_limits import FixedWindow, RollingWindow
+from hubapi.testing._server.rate_limits import Reading as Told
 
 EPOCH = 1_735_689_600.0
 

@@ -13,9 +13,8 @@ from hubapi import AsyncHub, HubError, Password, Totp
 from hubapi.models import RestrictedImages, ScimUserName
 from hubapi.scim import User
 from hubapi.testing import FakeHub, RateLimitPolicy, RequestRecord, VirtualClock, faults
-
-from .description.corrected import OPERATIONS
-from .description.world import PASSWORD, SCIM_TOKEN, TOTP_SECRET, filled
+from tests.testing.description.corrected import OPERATIONS
+from tests.testing.description.world import PASSWORD, SCIM_TOKEN, TOTP_SECRET, filled
 
 WHALE, MOBY = Password("whale", PASSWORD, two_factor=Totp(TOTP_SECRET)), Password("moby", PASSWORD)
 USER_SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:User"

@@ -7,10 +7,9 @@ from attrs import field, frozen
 from pyotp.totp import TOTP
 
 from hubapi.testing import RateLimitPolicy, faults
-
-from .corrected import OPERATIONS, Described
-from .visit import Learned, Visit
-from .world import PASSWORD, TOTP_SECRET
+from tests.testing.description.corrected import OPERATIONS, Described
+from tests.testing.description.visit import Learned, Visit
+from tests.testing.description.world import PASSWORD, TOTP_SECRET
 
 USER_SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:User"
 

@@ -17,11 +17,10 @@ from hubapi._datetimes import parse_timestamp
 from hubapi._operation import Operation, T
 from hubapi._transport.transport import Response
 from hubapi.testing import VirtualClock
-
-from .cases import ADDED_KEYS, CASES, NEVER, STAND_INS, UNDESCRIBED, Case
-from .corrected import OPERATIONS, Schema
-from .visit import Visit, learned
-from .world import filled
+from tests.testing.description.cases import ADDED_KEYS, CASES, NEVER, STAND_INS, UNDESCRIBED, Case
+from tests.testing.description.corrected import OPERATIONS, Schema
+from tests.testing.description.visit import Visit, learned
+from tests.testing.description.world import filled
 
 pytestmark = pytest.mark.anyio
 

@@ -1,8 +1,7 @@
 """The fake's routes are the description's operations, and a few more that it lacks."""
 
 from hubapi.testing import FakeHub
-
-from .corrected import OPERATIONS
+from tests.testing.description.corrected import OPERATIONS
 
 BEYOND = {
     # Documented since 2025-09-19; the description is older.

@@ -9,9 +9,8 @@ import httpx
 from attrs import field, frozen
 
 from hubapi.testing import FakeHub, VirtualClock
-
-from .corrected import OPERATIONS
-from .world import PASSWORD, SCIM_TOKEN
+from tests.testing.description.corrected import OPERATIONS
+from tests.testing.description.world import PASSWORD, SCIM_TOKEN
 
 _LOGINS = {"moby": ("moby", PASSWORD), "moby's token": ("moby", "dckr_pat_moby"), "octopus": ("octopus", PASSWORD)}
 _BEARERS = {"stranger": "Bearer nonsense", "scim": f"Bearer {SCIM_TOKEN}"}

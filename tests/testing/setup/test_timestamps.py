@@ -1,0 +1,52 @@
+"""Timestamps on the wire."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from hubapi.testing._setup import timestamps
+
+
+@pytest.mark.parametrize(
+    ("text", "time_ns"),
+    [
+        ("1970-01-01T00:00:00Z", 0),
+        ("1970-01-01T00:00:01.5Z", 1_500_000_000),
+        ("1970-01-01T00:00:00.000000001Z", 1),
+        ("1970-01-01T01:00:00.03+01:00", 30_000_000),
+    ],
+)
+def test_reads_every_length_of_fraction(text: str, time_ns: int) -> None:
+    """Times are read to the nanosecond, in any zone."""
+    assert time_ns == timestamps.parse(text)
+
+
+@pytest.mark.parametrize("text", ["", "2025-01-01", "2025-01-01T00:00:00", "2025-13-01T00:00:00Z", "now"])
+def test_refuses_what_is_no_rfc_3339_time(text: str) -> None:
+    """A time without a zone, or out of range, is refused."""
+    with pytest.raises(ValueError, match=r"."):
+        timestamps.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("time_ns", "protobuf", "go"),
+    [
+        (0, "1970-01-01T00:00:00Z", "1970-01-01T00:00:00Z"),
+        (500_000_000, "1970-01-01T00:00:00.500Z", "1970-01-01T00:00:00.5Z"),
+        (120_000, "1970-01-01T00:00:00.000120Z", "1970-01-01T00:00:00.00012Z"),
+        (123_456_780, "1970-01-01T00:00:00.123456780Z", "1970-01-01T00:00:00.12345678Z"),
+    ],
+)
+def test_writes_as_protobuf_and_as_go_do(time_ns: int, protobuf: str, go: str) -> None:
+    """Events have 0, 3, 6 or 9 digits of fraction, tags any number; both read back."""
+    assert (protobuf, go) == (timestamps.protobuf_text(time_ns), timestamps.go_text(time_ns))
+    assert time_ns == timestamps.parse(protobuf) == timestamps.parse(go)
+
+
+def test_takes_aware_datetimes_only() -> None:
+    """A naive datetime is refused, an aware one is exact to the microsecond."""
+    moment = datetime(2025, 1, 1, 0, 0, 0, 123_457, tzinfo=UTC)
+
+    assert timestamps.parse("2025-01-01T00:00:00.123457Z") == timestamps.from_datetime(moment)
+    with pytest.raises(ValueError, match="time zone"):
+        timestamps.from_datetime(moment.replace(tzinfo=None))
