@@ -220,8 +220,8 @@ def test_a_fault_that_never_matched_fails_the_test(pytester: pytest.Pytester) ->
         [
             "*ERROR at teardown of test_misses*",
             "these faults were injected and never matched a request:",
-            "  Drop(when='before') for method DELETE after 2: applied to 0 of 0 that came",
-            "  Html(* for path /v2/auditlogs/*: applied to 0 of 0 that came",
+            "  Drop(when='before') for method DELETE after 2: applied to 0 of 0 matching requests",
+            "  Html(* for path /v2/auditlogs/*: applied to 0 of 0 matching requests",
         ],
         consecutive=True,
     )

@@ -1,6 +1,6 @@
-"""A fake Docker Hub and a virtual clock, for tests of anything that talks to Docker Hub.
+"""A fake Docker Hub and a virtual clock, for tests of code that uses Docker Hub.
 
-Needs the extra ``testing``: ``pip install "hubapi-client[testing]"``.
+Needs the extra `testing`: `pip install "hubapi-client[testing]"`.
 """
 
 try:

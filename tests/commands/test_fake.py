@@ -156,7 +156,7 @@ def test_a_name_that_is_taken_is_a_mistake_in_usage() -> None:
     ran = in_a_process("fake", "--user", "acme")
 
     assert 2 == ran.returncode
-    assert "Error: there already is an account 'acme'" in ran.stderr
+    assert "Error: account 'acme' already exists" in ran.stderr
 
 
 # --- without the extra `testing`

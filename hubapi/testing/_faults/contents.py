@@ -1,4 +1,4 @@
-"""Faults by which the right answer comes with something wrong in it."""
+"""Faults that change the content of the right response."""
 
 import json
 from collections.abc import Callable
@@ -10,21 +10,20 @@ from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
 from hubapi.testing._faults.validators import is_header_value, one_of
-from hubapi.testing._server.delivery import Asked, Delivery, Fault
-from hubapi.testing._setup.timestamps import parse
-
-__all__ = ["BadDates", "ContentType", "Next", "PageSize", "Rewrite", "Truncated"]
+from hubapi.testing._server.delivery import Delivery
+from hubapi.testing._server.fault import Exchange, Fault
+from hubapi.testing._setup.timestamps import parse_rfc3339
 
 _Kind = Literal["foreign", "stale", "repeated", "without-page-size", "relative"]
-_ELSEWHERE = "elsewhere.example"
+_FOREIGN_HOST = "elsewhere.example"
 
 
 @frozen
 class Truncated(Fault):
-    """The body breaks off, although the HTTP around it is sound.
+    """Send only the first part of the body, in a valid HTTP response.
 
     Args:
-        keep: How much of it comes: at least 0, less than 1.
+        keep: The part of the body that is sent: at least 0, less than 1.
 
     Raises:
         ValueError: *keep* is out of range.
@@ -32,110 +31,110 @@ class Truncated(Fault):
 
     keep: float = field(default=0.5, validator=[validators.ge(0.0), validators.lt(1.0)])
 
-    def __call__(self, asked: Asked) -> Delivery:
-        delivery = asked.work()
+    def __call__(self, exchange: Exchange) -> Delivery:
+        delivery = exchange.process()
         body = bytes(delivery.response.body)
-        return _say(delivery, body[: int(len(body) * self.keep)])
+        return _with_body(delivery, body[: int(len(body) * self.keep)])
 
 
 @frozen
 class ContentType(Fault):
-    """The right body comes under another name (D10).
+    """Send the right body with another media type (D10).
 
     Args:
-        content_type: What it is said to be.
+        content_type: The media type.
 
     Raises:
-        ValueError: no header may hold that.
+        ValueError: *content_type* is not valid in a header.
     """
 
     content_type: str = field(default="text/plain", validator=is_header_value)
 
-    def __call__(self, asked: Asked) -> Delivery:
-        delivery = asked.work()
+    def __call__(self, exchange: Exchange) -> Delivery:
+        delivery = exchange.process()
         delivery.response.headers["content-type"] = self.content_type
         return delivery
 
 
 @frozen
 class BadDates(Fault):
-    """Every time in a JSON answer is something else. The server writes them in many ways (D6).
+    """Replace every time in a JSON response. The server writes times in many ways (D6).
 
     Args:
-        text: What stands where a time stood.
+        text: The replacement.
     """
 
     text: str = "not a date"
 
-    def __call__(self, asked: Asked) -> Delivery:
-        return _rewrite(asked.work(), self._spoil)
+    def __call__(self, exchange: Exchange) -> Delivery:
+        return _rewrite(exchange.process(), self._replace)
 
-    def _spoil(self, content: Any) -> Any:
+    def _replace(self, content: Any) -> Any:
         if isinstance(content, dict):
-            return {name: self._spoil(value) for name, value in cast("dict[str, Any]", content).items()}
+            return {name: self._replace(value) for name, value in cast("dict[str, Any]", content).items()}
         if isinstance(content, list):
-            return [self._spoil(value) for value in cast("list[object]", content)]
+            return [self._replace(value) for value in cast("list[object]", content)]
         return self.text if isinstance(content, str) and _is_time(content) else content
 
 
 @frozen
 class Rewrite(Fault):
-    """A JSON answer is changed; any other is left as it is.
+    """Change a JSON response; any other stays as it is.
 
     Args:
-        change: Takes the decoded answer, which it may change, and returns what to send. It must not call the fake: that
-            waits for the request to be over.
+        change: Receives the decoded response, which it may change, and returns the one to send. It must not call the
+            FakeHub, which waits until the request is processed.
 
-    >>> without_names = Rewrite(lambda tag: {**tag, "name": None})
+    Example:
+        >>> without_names = Rewrite(lambda tag: {**tag, "name": None})
     """
 
     change: Callable[[Any], Any]
 
-    def __call__(self, asked: Asked) -> Delivery:
-        return _rewrite(asked.work(), self.change)
+    def __call__(self, exchange: Exchange) -> Delivery:
+        return _rewrite(exchange.process(), self.change)
 
 
 @frozen
 class Next(Fault):
-    """A listing's ``next`` leads astray. Only answers that have a ``next`` of the right kind meet it.
+    """Send a wrong `next` link. Applies only to responses that have a `next` of the right kind.
 
     Args:
-        kind: What becomes of a link: ``"foreign"``, to another host; ``"repeated"``, back to this page;
-            ``"without-page-size"`` and ``"relative"``, without the one or without scheme and host (D15:
-            docker/terraform-provider-docker#85). Or ``"stale"``: the last page, whose ``next`` is null, gets one that
-            leads to a 404 (D16).
+        kind: `"foreign"`, a link to another host; `"repeated"`, back to this page; `"without-page-size"` and
+            `"relative"`, without `page_size`, or without scheme and host (D15: docker/terraform-provider-docker#85). Or
+            `"stale"`: the last page, whose `next` is null, gets one that leads to a 404 (D16).
 
     Raises:
-        ValueError: it is none of these.
+        ValueError: *kind* is none of these.
     """
 
     kind: _Kind = field(validator=one_of(*get_args(_Kind)))
 
-    def __call__(self, asked: Asked) -> Delivery | None:
-        if asked.method != "GET":  # where the work may be done in vain
+    def __call__(self, exchange: Exchange) -> Delivery | None:
+        if exchange.method != "GET":  # a request with effects must not be processed twice
             return None
-        delivery = asked.work()
+        delivery = exchange.process()
         content = _json(delivery.response)
         if not isinstance(content, dict) or "next" not in content:
             return None
         page = cast("dict[str, Any]", content)
         if (page["next"] is None) != (self.kind == "stale"):
             return None
-        page["next"] = self._astray(asked, page["next"])
-        return _say(delivery, json.dumps(page))
+        page["next"] = self._wrong_link(exchange, page["next"])
+        return _with_body(delivery, json.dumps(page))
 
-    def _astray(self, asked: Asked, link: str | None) -> str:
-        here = [(name, value) for name, value in asked.query.multi_items() if name != "page"]
-        page = asked.query.get("page", "")
+    def _wrong_link(self, exchange: Exchange, link: str | None) -> str:
+        here = [(name, value) for name, value in exchange.query.multi_items() if name != "page"]
+        page = exchange.query.get("page", "")
         number = int(page) if page.isdecimal() else 1
         split = urlsplit(link or "")
         match self.kind:
             case "stale":
-                return f"{asked.url}?{urlencode([*here, ('page', number + 1)])}"
+                return f"{exchange.url}?{urlencode([*here, ('page', number + 1)])}"
             case "repeated":
-                return f"{asked.url}?{urlencode([*here, ('page', number)])}"
+                return f"{exchange.url}?{urlencode([*here, ('page', number)])}"
             case "foreign":
-                return urlunsplit(split._replace(netloc=_ELSEWHERE))
+                return urlunsplit(split._replace(netloc=_FOREIGN_HOST))
             case "relative":
                 return urlunsplit(split._replace(scheme="", netloc=""))
             case "without-page-size":
@@ -145,12 +144,12 @@ class Next(Fault):
 
 @frozen
 class PageSize(Fault):
-    """The server takes no notice of the ``page_size`` that it is asked for.
+    """Ignore the requested `page_size`.
 
-    That was so for some days of 2023: docker/hub-feedback#2343 (D14). SCIM's ``count`` is not touched.
+    The server did so for some days of 2023: docker/hub-feedback#2343 (D14). SCIM's `count` is not affected.
 
     Args:
-        size: What it takes instead, 1 to 100.
+        size: The size that is used instead, 1 to 100.
 
     Raises:
         ValueError: *size* is out of range.
@@ -158,26 +157,26 @@ class PageSize(Fault):
 
     size: int = field(validator=[validators.ge(1), validators.le(100)])
 
-    def __call__(self, asked: Asked) -> Delivery:
-        query = [(name, value) for name, value in asked.query.multi_items() if name != "page_size"]
-        return asked.work(QueryParams([*query, ("page_size", str(self.size))]))
+    def __call__(self, exchange: Exchange) -> Delivery:
+        query = [(name, value) for name, value in exchange.query.multi_items() if name != "page_size"]
+        return exchange.process(QueryParams([*query, ("page_size", str(self.size))]))
 
 
 def _rewrite(delivery: Delivery, change: Callable[[Any], Any]) -> Delivery:
     content = _json(delivery.response)
-    return delivery if content is None else _say(delivery, json.dumps(change(content)))
+    return delivery if content is None else _with_body(delivery, json.dumps(change(content)))
 
 
 def _json(response: Response) -> Any:
-    """Return what an answer says; None where that is nothing, or no JSON."""
+    """Return the decoded body, or None if it is not JSON."""
     try:
         return json.loads(bytes(response.body))
     except ValueError:
         return None
 
 
-def _say(delivery: Delivery, body: str | bytes) -> Delivery:
-    """Put another body in an answer."""
+def _with_body(delivery: Delivery, body: str | bytes) -> Delivery:
+    """Replace the body of a response."""
     response = delivery.response
     response.body = body.encode() if isinstance(body, str) else body
     response.headers["content-length"] = str(len(response.body))
@@ -186,7 +185,7 @@ def _say(delivery: Delivery, body: str | bytes) -> Delivery:
 
 def _is_time(text: str) -> bool:
     try:
-        parse(text)
+        parse_rfc3339(text)
     except ValueError:
         return False
     return True

@@ -1,4 +1,4 @@
-"""Faults by which another answer comes than the one that is due."""
+"""Faults that replace the response."""
 
 import reprlib
 from collections.abc import Callable, Mapping
@@ -8,12 +8,11 @@ from typing import Any, get_args
 from attrs import field, frozen, validators
 from starlette.responses import Response
 
-from hubapi.testing._faults.validators import MOST_S, are_headers, is_header_value, one_of
-from hubapi.testing._server.calls import detail, json_answer, message
-from hubapi.testing._server.delivery import Asked, Delivery, Fault
+from hubapi.testing._faults.validators import MAX_S, are_headers, is_header_value, one_of
+from hubapi.testing._server.delivery import Delivery
+from hubapi.testing._server.fault import Exchange, Fault
 from hubapi.testing._server.rate_limits import RetryAfter
-
-__all__ = ["Html", "Status", "Text", "TooMany"]
+from hubapi.testing._server.responses import detail_error, json_response, message_error, rate_limit_error
 
 _BODILESS = {204, 304}
 _STATUS = [validators.ge(200), validators.le(599)]
@@ -22,20 +21,20 @@ _PAGE = "<!DOCTYPE html><html><head><title>Docker Hub</title></head><body><h1>Ju
 
 @frozen
 class Status(Fault):
-    """The server answers with a status of its own, and has not done the work.
+    """Respond with a given status, without processing the request.
 
-    It answers 500, 503 and 504 at random: docker/hub-feedback#2258, #1903 (D11).
+    The server sends 500, 503 and 504 at random: docker/hub-feedback#2258, #1903 (D11).
 
     Args:
         status: 200 to 599.
-        body: Text or bytes, sent as they are, or anything else that fits JSON; by default what the server says with
-            such a status, in its own shape.
-        content_type: What the body is said to be.
-        headers: More headers; they take the place of the fake's own of the same name.
-        after_work: Whether the work has been done all the same, as behind a gateway that gave up.
+        body: Text or bytes, sent as they are, or any other value, sent as JSON; by default the server's own body for
+            the status.
+        content_type: The media type of the body.
+        headers: Further headers; they replace FakeHub's own of the same name.
+        after_work: If true, the request is processed all the same, as behind a gateway that timed out.
 
     Raises:
-        ValueError: one of these can't be sent.
+        ValueError: An argument can't be sent.
     """
 
     status: int = field(validator=_STATUS)
@@ -46,21 +45,21 @@ class Status(Fault):
 
     def __attrs_post_init__(self) -> None:
         if self.status in _BODILESS and self.body is not None:
-            raise ValueError(f"an answer of status {self.status} has no body")
+            raise ValueError(f"a response with status {self.status} has no body")
         self._response()
 
-    def __call__(self, asked: Asked) -> Delivery:
+    def __call__(self, exchange: Exchange) -> Delivery:
         if self.after_work:
-            asked.work()
-        return Delivery(self._response(asked.refuse))
+            exchange.process()
+        return Delivery(self._response(exchange.error_response))
 
-    def _response(self, refuse: Callable[[str, int], Response] | None = None) -> Response:
+    def _response(self, error_response: Callable[[str, int], Response] | None = None) -> Response:
         if self.body is None:
-            response = _usual(self.status, refuse)
+            response = _usual_response(self.status, error_response)
         elif isinstance(self.body, str | bytes):
             response = Response(self.body, self.status)
         else:
-            response = json_answer(self.body, self.status)
+            response = json_response(self.body, self.status)
         if response.body and (self.body is not None or self.content_type != "application/json"):
             response.headers["content-type"] = self.content_type
         response.headers.update(self.headers)
@@ -69,14 +68,14 @@ class Status(Fault):
 
 @frozen
 class Html(Status):
-    """A page of HTML comes where JSON is due, and the work has not been done.
+    """Respond with an HTML page instead of JSON, without processing the request.
 
-    Seen with status 200 in an outage, and with 403, 404 and 502: docker/hub-feedback#1903, #2250 (D10).
+    Seen with status 200 during an outage, and with 403, 404 and 502: docker/hub-feedback#1903, #2250 (D10).
 
     Args:
         status: 200 to 599.
         body: The page.
-        content_type: What it is said to be.
+        content_type: The media type of the page.
         headers: As in `Status`.
         after_work: As in `Status`.
     """
@@ -88,14 +87,14 @@ class Html(Status):
 
 @frozen
 class Text(Status):
-    """Plain text comes where JSON is due, and the work has not been done.
+    """Respond with plain text instead of JSON, without processing the request.
 
-    By default Cloudflare's refusal of a client that it dislikes: docker/hub-feedback#2502 (D10).
+    By default with Cloudflare's rejection of a client: docker/hub-feedback#2502 (D10).
 
     Args:
         status: 200 to 599.
         text: The text.
-        content_type: What it is said to be.
+        content_type: The media type of the text.
         headers: As in `Status`.
         after_work: As in `Status`.
     """
@@ -107,38 +106,38 @@ class Text(Status):
 
 @frozen
 class TooMany(Fault):
-    """The server asks to wait, and has not done the work: a 429 that the account's window knows nothing of.
+    """Respond with a 429 that asks to wait, without processing the request, although the account's window has room.
 
-    There is a limit over everything that comes from an address, too: docker/docs#21905 (D27). A client that misread a
-    moment for seconds waited for a day: docker/terraform-provider-docker#99 (D7). ``X-RateLimit-Remaining`` stays true.
+    The server also has a limit on all requests from one address: docker/docs#21905 (D27). A client that misread a point
+    in time as seconds waited for a day: docker/terraform-provider-docker#99 (D7). `X-RateLimit-Remaining` stays right.
 
     Args:
         wait_s: Seconds to wait, 0 to 1e9.
-        form: How it says so, as in `FakeHub`; the fake's own way by default.
+        form: The form in which the response names the time, as in `FakeHub`, and by default the FakeHub's own.
 
     Raises:
         ValueError: *wait_s* is out of range, or there is no such form.
     """
 
-    wait_s: float = field(validator=[validators.ge(0.0), validators.le(MOST_S)])
+    wait_s: float = field(validator=[validators.ge(0.0), validators.le(MAX_S)])
     form: RetryAfter | None = field(default=None, validator=one_of(None, *get_args(RetryAfter)))
 
-    def __call__(self, asked: Asked) -> Delivery:
-        return Delivery(_usual(429), retry_at=asked.now + self.wait_s, retry_after=self.form)
+    def __call__(self, exchange: Exchange) -> Delivery:
+        return Delivery(_usual_response(429), retry_at=exchange.now + self.wait_s, retry_after=self.form)
 
 
-def _usual(status: int, refuse: Callable[[str, int], Response] | None = None) -> Response:
-    """Answer as the server does with such a status (D9); some routes refuse in a shape of their own."""
+def _usual_response(status: int, error_response: Callable[[str, int], Response] | None = None) -> Response:
+    """Return the server's usual response with a status (D9); some routes have an error shape of their own."""
     if status in _BODILESS:
         return Response(status_code=status)
     if status < 400:
-        return json_answer({}, status)
+        return json_response({}, status)
     if status == 429:
-        return json_answer({"detail": "Rate limit exceeded", "error": False}, 429)
+        return rate_limit_error()
     try:
-        words = HTTPStatus(status).phrase.lower()
+        text = HTTPStatus(status).phrase.lower()
     except ValueError:
-        words = "unknown error"
-    if refuse is not None:
-        return refuse(words, status)
-    return detail(words, status) if status == 401 else message(words, status)
+        text = "unknown error"
+    if error_response is not None:
+        return error_response(text, status)
+    return detail_error(text, status) if status == 401 else message_error(text, status)

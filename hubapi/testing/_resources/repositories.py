@@ -1,160 +1,89 @@
-"""Repositories and their tags, and the routes to them."""
+"""The routes to repositories and their tags."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
-from attrs import define, field
+from attrs import frozen
 from starlette.responses import Response
 
-from hubapi.testing._resources.audit_logs import AuditLogs
-from hubapi.testing._server.calls import Call, Refused, json_answer, message
-from hubapi.testing._server.pages import answer_page
-from hubapi.testing._server.router import Operation
-from hubapi.testing._setup.accounts import Accounts
+from hubapi.testing._server.pages import page_response
+from hubapi.testing._server.requests import HubRequest
+from hubapi.testing._server.responses import ErrorResponse, json_response, message_error
+from hubapi.testing._server.router import Route
+from hubapi.testing._setup.repositories import Repository
+from hubapi.testing._setup.state import State
 from hubapi.testing._setup.tags import Tag
 
-__all__ = ["Repositories", "Repository"]
-
-_MAY_DELETE = "repo:admin"
+_DELETE_SCOPE = "repo:admin"
 
 
-@define
-class Repository:
-    """One repository; its tags by name, the newest first."""
+@frozen
+class RepositoryRoutes:
+    """Repositories and tags: public ones for all, private ones for the owners of the namespace."""
 
-    private: bool
-    tags: dict[str, Tag] = field(factory=dict[str, Tag], repr=False)
+    _state: State
 
-
-class Repositories:
-    """Every repository, by namespace and name."""
-
-    def __init__(self, accounts: Accounts, audit_logs: AuditLogs) -> None:
-        self._accounts = accounts
-        self._audit_logs = audit_logs
-        self._namespaces: dict[str, dict[str, Repository]] = {}
-
-    def add(self, namespace: str, name: str, repository: Repository) -> None:
-        repositories = self._namespaces.setdefault(namespace, {})
-        if name in repositories:
-            raise ValueError(f"there already is a repository {namespace}/{name}")
-        repositories[name] = repository
-
-    def get(self, namespace: str, name: str) -> Repository | None:
-        return self._namespaces.get(namespace, {}).get(name)
-
-    def has_namespace(self, namespace: str) -> bool:
-        return namespace in self._namespaces
-
-    def push(self, namespace: str, name: str, tag: Tag, *, actor: str, now: float) -> None:
-        """Do as a docker client's push does: make the repository unless there is one, and put the tag first."""
-        repository = self.get(namespace, name)
-        whole = f"{namespace}/{name}"
-        if repository is None:
-            repository = Repository(private=False)
-            self.add(namespace, name, repository)
-            self._record(namespace, "repo.create", whole, actor, f"created the repository {whole}", now=now)
-        repository.tags = {tag.name: tag} | {
-            other: kept for other, kept in repository.tags.items() if other != tag.name
-        }
-        text = f"pushed the tag {tag.name} with the digest {tag.digest[:19]} to the repository {whole}"
-        data = {"digest": tag.digest, "tag": tag.name}
-        self._record(namespace, "repo.tag.push", whole, actor, text, now=now, data=data)
-
-    def remove(
-        self,
-        namespace: str,
-        name: str,
-        tag: str,
-        *,
-        actor: str,
-        now: float,
-        token_data: Mapping[str, str] | None = None,
-    ) -> None:
-        """Take a tag away; raise KeyError if there is none."""
-        repository = self.get(namespace, name)
-        if repository is None or tag not in repository.tags:
-            raise KeyError(f"there is no tag {namespace}/{name}:{tag}")
-        del repository.tags[tag]
-        whole = f"{namespace}/{name}"
-        text = f"deleted the tag {tag} from the repository {whole}"
-        data = {"tag": tag, **(token_data or {})}
-        self._record(namespace, "repo.tag.delete", whole, actor, text, now=now, data=data)
-
-    def _record(
-        self,
-        namespace: str,
-        action: str,
-        name: str,
-        actor: str,
-        description: str,
-        *,
-        now: float,
-        data: Mapping[str, str] | None = None,
-    ) -> None:
-        # Not every namespace is an account, and only those have a log.
-        if self._accounts.get(namespace) is not None:
-            self._audit_logs.record(
-                namespace, action, name=name, actor=actor, now=now, data=data, description=description
-            )
-
-    def operations(self) -> list[Operation]:
+    def routes(self) -> list[Route]:
         repository = "/v2/namespaces/{namespace}/repositories/{repository}"
-        tags = repository + "/tags"
+        tags, tag = repository + "/tags", repository + "/tags/{tag}"
         return [
             # Documented since 2025-09-19; the description is older.
-            Operation("repositories.exists", "HEAD", repository, self._exists, bearer="optional"),
-            Operation("repositories.list_tags", "GET", tags, self._list_tags, bearer="optional"),
-            Operation("repositories.has_tags", "HEAD", tags, self._has_tags, bearer="optional"),
-            Operation("repositories.get_tag", "GET", tags + "/{tag}", self._get_tag, bearer="optional"),
-            Operation("repositories.has_tag", "HEAD", tags + "/{tag}", self._has_tag, bearer="optional"),
-            # Not in the description: docker/hub-mcp has it, docker/hub-feedback#2249 and hexpm/bob use it.
-            Operation("repositories.delete_tag", "DELETE", tags + "/{tag}", self._delete_tag),
+            Route("repositories.exists", "HEAD", repository, self._exists, auth="optional"),
+            Route("repositories.list_tags", "GET", tags, self._list_tags, auth="optional"),
+            Route("repositories.has_tags", "HEAD", tags, self._has_tags, auth="optional"),
+            Route("repositories.get_tag", "GET", tag, self._get_tag, auth="optional"),
+            Route("repositories.has_tag", "HEAD", tag, self._has_tag, auth="optional"),
+            # Not in the description: docker/hub-mcp has it, docker/hub-feedback#2249 and hexpm/bob use it (D32).
+            Route("repositories.delete_tag", "DELETE", tag, self._delete_tag),
         ]
 
-    def _exists(self, call: Call) -> Response:
-        self._visible(call)
+    def _exists(self, request: HubRequest) -> Response:
+        self._repository(request)
         return Response(status_code=200)
 
-    def _list_tags(self, call: Call) -> Response:
-        namespace = call.params["namespace"]
-        if namespace not in self._namespaces and self._accounts.get(namespace) is None:
-            # A namespace that nobody has is an empty one: docker/hub-feedback#2357.
-            return answer_page(call, [])
-        wanted = call.query.get("name", "")
-        tags = [tag for tag in self._visible(call).tags.values() if wanted in tag.name]
-        ordering = call.query.get("ordering", "")
+    def _list_tags(self, request: HubRequest) -> Response:
+        namespace = request.params["namespace"]
+        if not self._state.repositories.has_namespace(namespace) and self._state.accounts.get(namespace) is None:
+            # An unknown namespace is an empty one: docker/hub-feedback#2357.
+            return page_response(request, [])
+        wanted = request.query.get("name", "")
+        tags = [tag for tag in self._repository(request).tags.values() if wanted in tag.name]
+        ordering = request.query.get("ordering", "")
         if key := _ORDERINGS.get(ordering.removeprefix("-")):
-            # The other way round than elsewhere: `last_updated` is the newest first (badges/shields#12105, renovate).
+            # The reverse of what is usual: `last_updated` is newest first (badges/shields#12105, renovate).
             tags.sort(key=key, reverse=not ordering.startswith("-"))
-        return answer_page(call, [tag.raw for tag in tags])
+        return page_response(request, [tag.raw for tag in tags])
 
-    def _has_tags(self, call: Call) -> Response:
-        return Response() if self._visible(call).tags else message("object not found", 404)
+    def _has_tags(self, request: HubRequest) -> Response:
+        return Response() if self._repository(request).tags else message_error("object not found", 404)
 
-    def _get_tag(self, call: Call) -> Response:
-        tag = self._visible(call).tags.get(call.params["tag"])
-        return message("object not found", 404) if tag is None else json_answer(tag.raw)
+    def _get_tag(self, request: HubRequest) -> Response:
+        tag = self._repository(request).tags.get(request.params["tag"])
+        return message_error("object not found", 404) if tag is None else json_response(tag.raw)
 
-    def _has_tag(self, call: Call) -> Response:
-        return Response() if call.params["tag"] in self._visible(call).tags else message("object not found", 404)
+    def _has_tag(self, request: HubRequest) -> Response:
+        known = request.params["tag"] in self._repository(request).tags
+        return Response() if known else message_error("object not found", 404)
 
-    def _delete_tag(self, call: Call) -> Response:
-        namespace, repository, tag = (call.params[name] for name in ("namespace", "repository", "tag"))
-        if tag not in self._visible(call).tags:
-            raise Refused(message("object not found", 404))
-        scoped = call.token is None or _MAY_DELETE in call.token.scopes
-        if not scoped or not self._accounts.may_administer(call.account, namespace):
-            raise Refused(message("forbidden", 403))
-        self.remove(namespace, repository, tag, actor=call.actor, now=call.now, token_data=call.token_data)
+    def _delete_tag(self, request: HubRequest) -> Response:
+        namespace, repository, tag = (request.params[name] for name in ("namespace", "repository", "tag"))
+        caller = request.caller
+        if tag not in self._repository(request).tags:
+            raise ErrorResponse(message_error("object not found", 404))
+        scoped = caller.token is None or _DELETE_SCOPE in caller.token.scopes
+        if not scoped or not self._state.accounts.may_administer(caller.account, namespace):
+            raise ErrorResponse(message_error("forbidden", 403))
+        self._state.repositories.remove(
+            namespace, repository, tag, actor=caller.actor, now=request.now, token_data=caller.token_data
+        )
         return Response(status_code=204)
 
-    def _visible(self, call: Call) -> Repository:
-        """Return the repository asked for; one that the caller may not see looks like one that is not."""
-        namespace = call.params["namespace"]
-        repository = self._namespaces.get(namespace, {}).get(call.params["repository"])
-        if repository is None or (repository.private and not self._accounts.may_administer(call.account, namespace)):
-            raise Refused(message("object not found", 404))
-        return repository
+    def _repository(self, request: HubRequest) -> Repository:
+        """Return the requested repository, or raise a 404 if it does not exist or the caller may not see it."""
+        namespace, accounts = request.params["namespace"], self._state.accounts
+        found = self._state.repositories.get(namespace, request.params["repository"])
+        if found is None or (found.private and not accounts.may_administer(request.caller.account, namespace)):
+            raise ErrorResponse(message_error("object not found", 404))
+        return found
 
 
 def _updated(tag: Tag) -> int:

@@ -1,4 +1,4 @@
-"""The ASGI application: what every request goes through, whatever it asks for."""
+"""The ASGI application: the path of every request, whatever its route."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -15,122 +15,110 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from hubapi._clock import Clock
-from hubapi.testing._faults.injections import Injections
-from hubapi.testing._server.calls import Call, Refused, detail, json_answer, message
-from hubapi.testing._server.delivery import Asked, Delivery, deliver
-from hubapi.testing._server.rate_limits import Budgets, Reading, RetryAfter, retry_header
+from hubapi.testing._server.delivery import Delivery, deliver
+from hubapi.testing._server.fault import Exchange, Fault
+from hubapi.testing._server.rate_limits import RateLimits, Reading, RetryAfter, retry_header
 from hubapi.testing._server.request_log import RequestLog, RequestRecord
-from hubapi.testing._server.router import Operation, Routes
-from hubapi.testing._setup.accounts import Accounts, Bearer
-
-__all__ = ["Front"]
+from hubapi.testing._server.requests import HubRequest
+from hubapi.testing._server.responses import ErrorResponse, detail_error, message_error, rate_limit_error
+from hubapi.testing._server.router import Route, Router
+from hubapi.testing._server.sessions import Caller, Sessions
 
 _log = logging.getLogger("hubapi.testing")
 
 
 @frozen
-class Front:
-    """Routes, counts, authenticates, answers and logs.
+class HubApp:
+    """Routes, authenticates, counts, processes and logs requests.
 
-    A request is answered as a whole under one lock, which the set-up methods of `FakeHub` take too: the
-    server's thread and the test's see each other's work whole or not at all. What happens to the answer on its
-    way, such as a pause, happens without it.
+    A request is processed as a whole under one lock, which the methods that fill the state take too. What happens to
+    its response on the way, such as a delay, happens without the lock.
+
+    Attributes:
+        now: Returns the server's time, in seconds since the epoch.
+        clock: Measures the delays of responses.
+        router: The routes.
+        sessions: The logins and their tokens.
+        rate_limits: The windows of all accounts and addresses.
+        retry_after: The form in which a 429 names the time to retry at.
+        apply_faults: Processes a request, with the fault that is injected into it, if any.
+        log: Gets a record of every request.
+        lock: The state's lock.
     """
 
     now: Callable[[], float]
     clock: Clock
-    routes: Routes
-    accounts: Accounts
-    budgets: Budgets
+    router: Router
+    sessions: Sessions
+    rate_limits: RateLimits
     retry_after: RetryAfter
-    injections: Injections
+    apply_faults: Callable[[Exchange], tuple[Delivery, Fault | None]]
     log: RequestLog
     lock: Lock = field(repr=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            raise RuntimeError(f"FakeHub speaks HTTP only, not {scope['type']!r}")
+            raise RuntimeError(f"FakeHub supports HTTP only, not {scope['type']!r}")
         request = Request(scope, receive)
         with suppress(ClientDisconnect):
             body = b"" if request.method in {"GET", "HEAD"} else await request.body()
-            await deliver(self.answer(request, body), scope, receive, send, self.clock)
+            await deliver(self.respond(request, body), scope, receive, send, self.clock)
 
-    def answer(self, request: Request, body: bytes) -> Delivery:
-        """Answer one request, and put it in the log."""
+    def respond(self, request: Request, body: bytes) -> Delivery:
+        """Process one request, and log it."""
         with self.lock:
-            return self._answer(request, body)
+            return self._respond(request, body)
 
-    def _answer(self, request: Request, body: bytes) -> Delivery:
-        now = self.now()
-        path: str = request.scope["path"]
-        methods, params = self.routes.find(path)
-        operation = methods.get(request.method)
-        bearer = self._bearer(operation, request.headers.get("authorization"), now)
+    def _respond(self, request: Request, body: bytes) -> Delivery:
+        now, method, path = self.now(), request.method, str(request.scope["path"])
+        methods, params = self.router.find(path)
+        route = methods.get(method)
+        caller = self._caller(route, request.headers.get("authorization"), now)
         address = request.client.host if request.client else "unknown"
-        reading = self.budgets.take(bearer.account, address, now)
-        name = "unknown" if operation is None else operation.name
+        reading = self.rate_limits.take(caller.account, address, now)
+        operation = "unknown" if route is None else route.operation
         url = f"{request.scope['scheme']}://{request.headers.get('host', '')}{quote(path)}"
 
-        def work(query: QueryParams | None = None, /) -> Delivery:
+        def process(query: QueryParams | None = None, /) -> Delivery:
             if not reading.passes:
-                too_many = json_answer({"detail": "Rate limit exceeded", "error": False}, 429)
-                return Delivery(too_many, retry_at=reading.free_at)
-            if operation is None:
-                return Delivery(self._unrouted(request.method, path, methods))
-            call = Call(
-                now,
-                bearer.account,
-                bearer.kind,
-                params,
-                request.query_params if query is None else query,
-                url,
-                body,
-                address=address,
-                user_agent=request.headers.get("user-agent", ""),
-                token=bearer.token,
-            )
-            return Delivery(_handle(operation, bearer, call))
+                return Delivery(rate_limit_error(), retry_at=reading.free_at)
+            if route is None:
+                return Delivery(self._not_found(method, path, methods))
+            query = request.query_params if query is None else query
+            user_agent = request.headers.get("user-agent", "")
+            return Delivery(_handle(route, HubRequest(now, caller, params, query, url, body, address, user_agent)))
 
-        refuse = operation.refuse if operation is not None and operation.bearer == "scim" else None
-        asked = Asked(now, request.method, path, bearer.account, name, url, request.query_params, work, refuse)
-        delivery, fault = self.injections.answer(asked)
-        delivery.asked_at = self.clock.monotonic()
-        if request.method == "HEAD" or not delivery.response.body:
-            delivery.without_body()
-        self._tell_limits(delivery, reading, now)
-        self.log.add(
-            RequestRecord(
-                time=now,
-                method=request.method,
-                path=path,
-                query=request.scope["query_string"].decode("latin-1"),
-                status=delivery.status,
-                account=bearer.account,
-                operation=name,
-                fault=fault,
-            )
-        )
+        error = route.auth_error if route is not None and route.auth == "scim" else None
+        exchange = Exchange(now, method, path, caller.account, operation, url, request.query_params, process, error)
+        delivery, fault = self.apply_faults(exchange)
+        delivery.received_at = self.clock.monotonic()
+        if method == "HEAD" or not delivery.response.body:
+            delivery.remove_body()
+        self._add_headers(delivery, reading, now)
+        query = request.scope["query_string"].decode("latin-1")
+        self.log.add(RequestRecord(now, method, path, query, delivery.status, caller.account, operation, fault))
         return delivery
 
-    def _bearer(self, operation: Operation | None, authorization: str | None, now: float) -> Bearer:
-        if operation is not None and operation.bearer == "ignored":
-            return Bearer()
-        if operation is not None and operation.bearer == "scim":
-            return self.accounts.read_scim_bearer(authorization)
-        return self.accounts.read_bearer(authorization, now)
+    def _caller(self, route: Route | None, authorization: str | None, now: float) -> Caller:
+        if route is not None and route.auth == "ignored":
+            return Caller()
+        if route is not None and route.auth == "scim":
+            return self.sessions.scim_caller(authorization)
+        return self.sessions.caller(authorization, now)
 
-    def _unrouted(self, method: str, path: str, methods: Mapping[str, Any]) -> Response:
-        _log.warning("FakeHub has no route %s %s; the nearest is %s", method, path, self.routes.nearest(method, path))
+    def _not_found(self, method: str, path: str, methods: Mapping[str, Any]) -> Response:
+        _log.warning("FakeHub has no route %s %s; the nearest is %s", method, path, self.router.nearest(method, path))
         if methods:
-            response = detail(f'Method "{method}" not allowed.', 405)
+            response = detail_error(f'Method "{method}" not allowed.', 405)
             response.headers["allow"] = ", ".join(methods)
             return response
-        # As a withdrawn route answered in docker/hub-feedback#2362.
-        return message("404: Page Not Found", 404)
+        # As a withdrawn route did in docker/hub-feedback#2362.
+        return message_error("404: Page Not Found", 404)
 
-    def _tell_limits(self, delivery: Delivery, reading: Reading, now: float) -> None:
+    def _add_headers(self, delivery: Delivery, reading: Reading, now: float) -> None:
+        """Add the date, the rate limit and the time to retry at, unless a fault has set them."""
         skew_s, headers = delivery.skew_s, delivery.response.raw_headers
-        told = [
+        added = [
             (b"date", formatdate(now + skew_s, usegmt=True).encode()),
             (b"x-ratelimit-limit", b"%d" % reading.limit),
             (b"x-ratelimit-remaining", b"%d" % reading.remaining),
@@ -139,17 +127,17 @@ class Front:
         if delivery.retry_at is not None:
             form = delivery.retry_after or self.retry_after
             if header := retry_header(form, now=now + skew_s, free_at=delivery.retry_at + skew_s):
-                told.append(header)
-        own = {name for name, _ in headers}
-        headers += [header for header in told if header[0] not in own]
+                added.append(header)
+        present = {name for name, _ in headers}
+        headers += [header for header in added if header[0] not in present]
 
 
-def _handle(operation: Operation, bearer: Bearer, call: Call) -> Response:
-    if bearer.problem is not None:
-        return operation.refuse(bearer.problem, 401)
-    if operation.bearer == "required" and bearer.account is None:
-        return detail("Authentication credentials were not provided.", 401)
+def _handle(route: Route, request: HubRequest) -> Response:
+    if request.caller.problem is not None:
+        return route.auth_error(request.caller.problem, 401)
+    if route.auth == "required" and request.caller.account is None:
+        return detail_error("Authentication credentials were not provided.", 401)
     try:
-        return operation.handler(call)
-    except Refused as refused:
-        return refused.response
+        return route.handler(request)
+    except ErrorResponse as error:
+        return error.response

@@ -1,140 +1,106 @@
-"""Two ways to reach the fake: in process, and over real HTTP on loopback."""
+"""FakeHub on a socket: uvicorn in a thread."""
 
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
 from threading import Thread
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
-import httpx
+import anyio
 import uvicorn
-from anyio.lowlevel import checkpoint
-from attrs import frozen
-from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-from hubapi._clock import Clock
-from hubapi.testing._server.app import Front
-from hubapi.testing._server.delivery import ABORT, Delivery
+from hubapi.testing._server.delivery import ABORT
 
-__all__ = ["InProcessTransport", "LoopbackServer"]
+_POLL_S = 0.05
 
-
-class InProcessTransport(httpx.AsyncBaseTransport):
-    """Asks the fake directly, but lets other tasks run first, as any network would."""
-
-    def __init__(self, front: Front, clock: Clock, address: str) -> None:
-        self._front = front
-        self._clock = clock
-        self._address = address
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        await checkpoint()
-        delivery = self._front.answer(Request(_scope(request, self._address)), await request.aread())
-        await self._until(delivery.asked_at + delivery.headers_late_s, request)
-        if delivery.cut == "unanswered":
-            raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
-        stream = _Body(delivery, lambda due: self._until(due, request))
-        return httpx.Response(delivery.response.status_code, headers=delivery.response.raw_headers, stream=stream)
-
-    async def _until(self, due: float, request: httpx.Request) -> None:
-        """Wait, but no longer than the client waits for a byte."""
-        late_s = due - self._clock.monotonic()
-        if late_s <= 0:
-            return
-        patience_s: float | None = request.extensions.get("timeout", {}).get("read")
-        if patience_s is not None and patience_s < late_s:
-            await self._clock.sleep(patience_s)
-            raise httpx.ReadTimeout("", request=request)
-        await self._clock.sleep(late_s)
-
-
-@frozen
-class _Body(httpx.AsyncByteStream):
-    delivery: Delivery
-    until: Callable[[float], Awaitable[None]]
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        first, rest = self.delivery.halves
-        yield first
-        await self.until(self.delivery.asked_at + self.delivery.body_late_s)
-        if self.delivery.cut is not None:
-            raise httpx.RemoteProtocolError("peer closed connection without sending complete message body")
-        yield rest
-
-
-def _scope(request: httpx.Request, address: str) -> Scope:
-    """Say what an ASGI server would of a request."""
-    return {
-        "type": "http",
-        "method": request.method,
-        "scheme": request.url.scheme,
-        "path": request.url.path,
-        "query_string": request.url.query,
-        "headers": [(name.lower(), value) for name, value in request.headers.raw],
-        "client": (address, 0),
-    }
-
-
-class _Protocol(cast("Any", AutoHTTPProtocol)):  # type: ignore[misc]
-    """uvicorn's own, on whose connections the application can hang up."""
-
-    app: ASGIApp
-
-    def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)  # pyright: ignore[reportUnknownMemberType]
-        app = self.app
-
-        async def with_abort(scope: Scope, receive: Receive, send: Send) -> None:
-            await app({**scope, "extensions": {ABORT: transport.abort}}, receive, send)
-
-        self.app = with_abort
-
-    def shutdown(self) -> None:
-        """Hang up, also on who still waits for an answer that is late."""
-        self.transport.abort()
+_Connections: TypeAlias = dict[tuple[str, int], Any]
+"""Open connections, each an `asyncio.Transport`, by the client's address: the `client` of an ASGI scope."""
 
 
 class LoopbackServer:
-    """uvicorn in a thread with an event loop of its own."""
+    """uvicorn in a thread with an event loop of its own.
+
+    The application finds, in its scope, a function that closes the connection of the request.
+    """
 
     def __init__(self, app: ASGIApp, host: str, port: int) -> None:
+        self._app = app
+        self._connections: _Connections = {}
         self._socket = _listen(host, port)
-        config = uvicorn.Config(
-            app,
-            http=_Protocol,
-            interface="asgi3",
-            lifespan="off",
-            ws="none",
-            proxy_headers=False,
-            log_config=None,
-            date_header=False,  # the fake has a clock of its own
-            server_header=False,
-            timeout_keep_alive=60,
-            timeout_graceful_shutdown=1,
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                self._with_abort,
+                http=_recording(self._connections),
+                interface="asgi3",
+                lifespan="off",
+                ws="none",
+                proxy_headers=False,
+                log_config=None,
+                date_header=False,  # FakeHub has a clock of its own
+                server_header=False,
+                timeout_keep_alive=60,
+                timeout_graceful_shutdown=1,
+            )
         )
-        self._server = uvicorn.Server(config)
-        self._thread = Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, name="FakeHub", daemon=True)
-        at = f"[{host}]" if ":" in host else host
-        self.url = f"http://{at}:{self._socket.getsockname()[1]}"
+        self._thread = Thread(target=anyio.run, args=[self._serve], name="FakeHub", daemon=True)
+        address = f"[{host}]" if ":" in host else host
+        self.url = f"http://{address}:{self._socket.getsockname()[1]}"
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self) -> None:
-        """Close every connection and wait until the thread has ended: a fifth of a second or so."""
+        """Close every connection, and wait until the thread has ended: about a fifth of a second."""
         self._server.should_exit = True
         self._thread.join()
-        # Stopped before it had started, an older uvicorn leaves it open.
+        # Older uvicorn versions leave it open if they are stopped before they have started.
         self._socket.close()
+
+    async def _serve(self) -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._abort_when_stopped)
+            await self._server.serve(sockets=[self._socket])
+            tasks.cancel_scope.cancel()
+
+    async def _abort_when_stopped(self) -> None:
+        """Close all connections, since uvicorn alone would wait for delayed responses."""
+        while True:
+            if self._server.should_exit:
+                for connection in list(self._connections.values()):
+                    connection.abort()
+            await anyio.sleep(_POLL_S)
+
+    async def _with_abort(self, scope: Scope, receive: Receive, send: Send) -> None:
+        def abort() -> None:
+            if connection := self._connections.get(scope["client"]):
+                connection.abort()
+
+        await self._app({**scope, "extensions": {ABORT: abort}}, receive, send)
+
+
+def _recording(connections: _Connections) -> Any:
+    """Return uvicorn's HTTP protocol class, changed only in that it records its connections."""
+
+    class Protocol(cast("Any", AutoHTTPProtocol)):  # type: ignore[misc]
+        def connection_made(self, transport: Any) -> None:
+            # There is no address if the client has left already.
+            self._client_address = (transport.get_extra_info("peername") or ("", 0))[:2]
+            connections[self._client_address] = transport
+            super().connection_made(transport)  # pyright: ignore[reportUnknownMemberType]
+
+        def connection_lost(self, error: Exception | None) -> None:
+            connections.pop(self._client_address, None)
+            super().connection_lost(error)  # pyright: ignore[reportUnknownMemberType]
+
+    return Protocol
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """Listen from here on: the first request may come before the thread has begun to accept."""
+    """Return a socket that listens already: the first request may come before the thread accepts connections."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Not `socket.create_server`: asyncio only sets TCP_NODELAY on sockets that name their protocol, and without
-    # it the kernel holds each answer's body back for 40 ms.
+    # Not `socket.create_server`: asyncio sets TCP_NODELAY only on sockets that name their protocol, and without
+    # it the kernel holds the body of each response back for 40 ms.
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if os.name == "posix":

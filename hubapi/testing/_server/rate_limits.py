@@ -1,4 +1,4 @@
-"""Rate limits as pure classes over a clock's readings, and the headers that tell of them."""
+"""Rate limits, as pure classes over readings of a clock, and the header that names the time to retry at."""
 
 from collections import deque
 from email.utils import formatdate
@@ -6,8 +6,6 @@ from math import ceil
 from typing import Literal, Protocol
 
 from attrs import field, frozen, validators
-
-__all__ = ["Budgets", "RateLimitPolicy", "Reading", "RetryAfter", "retry_header"]
 
 RetryAfter = Literal[
     "x-retry-after-epoch",
@@ -21,15 +19,18 @@ RetryAfter = Literal[
 
 @frozen
 class RateLimitPolicy:
-    """How many requests are answered in how long.
+    """The number of requests that a window of time holds.
 
     Args:
-        limit: Requests a window holds; at least 1.
-        window_s: The window's length in seconds.
-        kind: ``"rolling"`` as the server does it: the window is always the last *window_s* seconds, refused
-            requests count too, ``remaining`` may fall below zero, and ``reset`` is told as two seconds short
-            of a window from now (docker/hub-feedback#2459, badges/shields#9342). ``"fixed"`` as the
-            documentation has it: a window begins with the first request and ends *window_s* later.
+        limit: Requests in a window; at least 1.
+        window_s: The length of a window, in seconds; more than 0.
+        kind: `"rolling"`, as the server does it: the window is always the last *window_s* seconds, rejected requests
+            count too, the remaining number may be negative, and the reset is two seconds less than a window from now
+            (docker/hub-feedback#2459, badges/shields#9342, D8). `"fixed"`, as the documentation has it: a window
+            begins with the first request and ends *window_s* later.
+
+    Raises:
+        ValueError: An argument is out of range.
     """
 
     limit: int = field(default=600, validator=validators.ge(1))
@@ -41,26 +42,33 @@ class RateLimitPolicy:
 
 @frozen
 class Reading:
-    """What one request meets: whether it passes, and what the headers say of the window after it."""
+    """The state of a window after one request.
+
+    Attributes:
+        passes: Whether the request is within the limit.
+        limit: The limit.
+        remaining: The number of requests that remain; may be negative in a rolling window.
+        reset: The time of the reset, in whole seconds since the epoch.
+        free_at: The time when a request would pass again; meaningful only if this one did not.
+    """
 
     passes: bool
     limit: int
     remaining: int
     reset: int
     free_at: float
-    """When a request would pass again; only meaningful for one that did not."""
 
 
 class Window(Protocol):
-    """One budget's state."""
+    """The requests of one account or address."""
 
     def take(self, now: float) -> Reading:
-        """Count a request at *now*, in seconds; readings must not go back."""
+        """Count a request at *now*, in seconds, which must not decrease."""
         ...
 
 
 class RollingWindow:
-    """The last so many seconds, refused requests included."""
+    """The requests of the last seconds, rejected ones included."""
 
     def __init__(self, policy: RateLimitPolicy) -> None:
         self._policy = policy
@@ -78,13 +86,13 @@ class RollingWindow:
             limit=limit,
             remaining=remaining,
             reset=int(now + max(0.0, window_s - 2)),
-            # One more than the excess must age out before there is room for another.
+            # One more than the excess must leave the window before there is room for another.
             free_at=now if passes else taken[-remaining] + window_s,
         )
 
 
 class FixedWindow:
-    """Windows side by side, each begun by the first request after the one before ended."""
+    """Windows in sequence, each of which begins with the first request after the end of the previous one."""
 
     def __init__(self, policy: RateLimitPolicy) -> None:
         self._policy = policy
@@ -106,8 +114,8 @@ class FixedWindow:
         )
 
 
-class Budgets:
-    """One window for each account, and for each address that comes without one."""
+class RateLimits:
+    """One window for each account, and for each address of anonymous requests."""
 
     def __init__(self, account: RateLimitPolicy, anonymous: RateLimitPolicy) -> None:
         self._account = account
@@ -115,7 +123,7 @@ class Budgets:
         self._windows: dict[tuple[str, str], Window] = {}
 
     def take(self, account: str | None, address: str, now: float) -> Reading:
-        """Count a request of *account*, or of *address* when it names none."""
+        """Count a request of *account*, or of *address* if there is no account."""
         key = ("address", address) if account is None else ("account", account)
         window = self._windows.get(key)
         if window is None:
@@ -126,11 +134,11 @@ class Budgets:
 
 
 def retry_header(form: RetryAfter, *, now: float, free_at: float) -> tuple[bytes, bytes] | None:
-    """Tell when to come back, in one of the forms that the server has used over time.
+    """Return the header that names the time to retry at, in one of the forms that the server has used (D7).
 
-    ``X-Retry-After`` as an epoch is the documented one; ``Retry-After`` was seconds in 2024, an epoch in 2025
-    (docker/hub-feedback#2459), and seconds again since (docker/terraform-provider-docker#99). The time
-    is the true one, rounded up to whole seconds: who waits for it gets through.
+    `X-Retry-After` as an epoch is the documented one; `Retry-After` was in seconds in 2024, an epoch in 2025
+    (docker/hub-feedback#2459), and in seconds again since (docker/terraform-provider-docker#99). The time is exact, and
+    rounded up to whole seconds: a request at that time passes.
     """
     epoch = ceil(free_at)
     match form:

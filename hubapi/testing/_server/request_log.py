@@ -1,34 +1,37 @@
-"""What the fake was asked, for tests to count."""
+"""The log of all requests, for tests to count."""
 
 from attrs import frozen
 
-from hubapi.testing._server.delivery import Fault
-
-__all__ = ["RequestLog", "RequestRecord"]
+from hubapi.testing._server.fault import Fault
 
 
 @frozen
 class RequestRecord:
-    """One request and its answer's status; never a header or a body, so never a secret."""
+    """One request and the status of its response; never a header or a body, so never a secret.
+
+    Attributes:
+        time: When it came, by the server's clock, in seconds since the epoch.
+        method: Such as `"GET"`.
+        path: Such as `"/v2/auditlogs/acme"`.
+        query: As it came, without the question mark.
+        status: The status of the response; 0 if the connection was closed without one.
+        account: The account whose bearer token it carried; None without a valid one, as for logins.
+        operation: Such as `"login"` or `"audit_logs.list"`; `"unknown"` if there is no such route.
+        fault: The fault that was injected into it, if any.
+    """
 
     time: float
-    """When it came, by the server's clock, in seconds since the epoch."""
     method: str
     path: str
     query: str
-    """As it came, without the question mark."""
     status: int
-    """0 where the connection was closed without an answer."""
     account: str | None
-    """Whose bearer token it carried; None for no valid one (logins among them)."""
     operation: str
-    """Such as ``"login"`` or ``"audit_logs.list"``; ``"unknown"`` where there is no such route."""
     fault: Fault | None = None
-    """What has been injected into it."""
 
 
 class RequestLog:
-    """Every request in the order of arrival."""
+    """All requests in the order of arrival."""
 
     def __init__(self) -> None:
         self._records: list[RequestRecord] = []

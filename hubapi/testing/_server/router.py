@@ -1,4 +1,4 @@
-"""Which operation a method and a path name."""
+"""Routes, found by method and path."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -8,42 +8,51 @@ from typing import Literal
 from attrs import frozen
 from starlette.responses import Response
 
-from hubapi.testing._server.calls import Handler, detail
+from hubapi.testing._server.requests import HubRequest
+from hubapi.testing._server.responses import detail_error
 
-__all__ = ["Operation", "Routes"]
+Handler = Callable[[HubRequest], Response]
 
 
 @frozen
-class Operation:
-    """One thing the server can be asked."""
+class Route:
+    """One operation of the server.
 
-    name: str
+    Attributes:
+        operation: Its name in the request log, such as `audit_logs.list`.
+        method: Such as `GET`.
+        path: Such as `/v2/auditlogs/{account}`; a value in braces is a part between two slashes.
+        handler: Returns the response, or raises `ErrorResponse`.
+        auth: Whether it reads the `Authorization` header, and requires one.
+        auth_error: Makes the response to a header that is not valid.
+    """
+
+    operation: str
     method: str
     path: str
     handler: Handler
-    bearer: Literal["required", "optional", "ignored", "scim"] = "required"
-    refuse: Callable[[str, int], Response] = detail
-    """Words the refusal of a bearer."""
+    auth: Literal["required", "optional", "ignored", "scim"] = "required"
+    auth_error: Callable[[str, int], Response] = detail_error
 
 
-class Routes:
-    """All operations, to be found by method and path; a slash at the end makes no difference."""
+class Router:
+    """All routes; a slash at the end of a path makes no difference."""
 
-    def __init__(self, operations: Iterable[Operation]) -> None:
-        self._by_path: dict[str, dict[str, Operation]] = {}
-        for operation in operations:
-            self._by_path.setdefault(operation.path, {})[operation.method] = operation
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self._by_path: dict[str, dict[str, Route]] = {}
+        for route in routes:
+            self._by_path.setdefault(route.path, {})[route.method] = route
         self._patterns = [(_pattern(path), methods) for path, methods in self._by_path.items()]
 
-    def find(self, path: str) -> tuple[dict[str, Operation], dict[str, str]]:
-        """Return the operations at *path* by method (none if unknown), and the values in the path."""
+    def find(self, path: str) -> tuple[dict[str, Route], dict[str, str]]:
+        """Return the routes at *path* by method (none if it is unknown), and the values in the path."""
         for pattern, methods in self._patterns:
             if found := pattern.fullmatch(path):
                 return methods, found.groupdict()
         return {}, {}
 
     def nearest(self, method: str, path: str) -> str:
-        """Return the known route most like an unknown one, for a message."""
+        """Return the known route that is most similar to an unknown one, for a message."""
         template = max(self._by_path, key=lambda known: SequenceMatcher(None, path, known).ratio())
         methods = self._by_path[template]
         return f"{method if method in methods else '/'.join(methods)} {template}"

@@ -1,4 +1,4 @@
-"""Tags out of a seed, in the shape that the server really sends."""
+"""Generated tags, in the shape that the server really sends."""
 
 import json
 from random import Random
@@ -6,9 +6,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from hubapi.testing._setup.timestamps import go_text
-
-__all__ = ["Tag", "generate_tag", "tag_name"]
+from hubapi.testing._setup.timestamps import format_go
 
 _HOUR_NS = 3600 * 10**9
 _PLATFORMS = [("amd64", None), ("arm64", "v8"), ("arm", "v7"), ("s390x", None)]
@@ -16,7 +14,7 @@ _PLATFORMS = [("amd64", None), ("arm64", "v8"), ("arm", "v7"), ("s390x", None)]
 
 @frozen
 class Tag:
-    """One tag, already in the bytes it is served as, with what it is listed by."""
+    """One tag in the bytes it is served as, and the properties that lists sort by."""
 
     name: str
     updated_ns: int
@@ -25,18 +23,18 @@ class Tag:
 
 
 def tag_name(number: int) -> str:
-    """Return the name of the *number*-th tag of a repository: ``latest``, then versions."""
+    """Return the name of the *number*-th tag of a repository: `latest`, then versions."""
     return "latest" if number == 0 else f"{number // 100}.{number // 10 % 10}.{number % 10}"
 
 
 def generate_tag(name: str, *, owner: str, updated_ns: int, random: Random) -> Tag:
-    """Make up a tag.
+    """Generate a tag.
 
-    It differs from the description as the server does: `images` is a list (docker/docs#20552), `v2` a
-    boolean, the status stands under `tag_status`, much is null, and an attestation comes as an image of
-    an unknown platform.
+    It differs from the description as the server does (D1 to D5): `images` is a list (docker/docs#20552), `v2` is a
+    boolean, the status is in `tag_status`, many values are null, and an attestation is listed as an image of an
+    unknown platform.
     """
-    updated = go_text(updated_ns)
+    updated = format_go(updated_ns)
     platforms = _PLATFORMS[: random.randint(1, len(_PLATFORMS))]
     images = [_image(architecture, variant, updated, random) for architecture, variant in platforms]
     images.append(_attestation(updated, random))
@@ -54,7 +52,7 @@ def generate_tag(name: str, *, owner: str, updated_ns: int, random: Random) -> T
         "full_size": images[0]["size"],
         "v2": True,
         "tag_status": "active",
-        "tag_last_pulled": None if random.random() < 0.3 else go_text(updated_ns + random.randrange(_HOUR_NS)),
+        "tag_last_pulled": None if random.random() < 0.3 else format_go(updated_ns + random.randrange(_HOUR_NS)),
         "tag_last_pushed": updated,
         "media_type": "application/vnd.oci.image.index.v1+json",
         "content_type": "image",

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from hubapi.testing import FakeHub, VirtualClock
-from hubapi.testing._setup.timestamps import parse, protobuf_text
+from hubapi.testing._setup.timestamps import format_protobuf, parse_rfc3339
 from tests.testing.conftest import PASSWORD
 
 pytestmark = pytest.mark.anyio
@@ -66,13 +66,19 @@ async def test_from_and_to_are_inclusive(fake: FakeHub, moby: httpx.AsyncClient)
     """Events at exactly `from` and exactly `to` belong to the window, to the nanosecond."""
     events = fake.events("acme")
     newest, oldest = events[60]["timestamp"], events[180]["timestamp"]
-    within = [event["event_id"] for event in events if parse(oldest) <= parse(event["timestamp"]) <= parse(newest)]
+    within = [
+        event["event_id"]
+        for event in events
+        if parse_rfc3339(oldest) <= parse_rfc3339(event["timestamp"]) <= parse_rfc3339(newest)
+    ]
 
     assert within == await walk(moby, **{"from": oldest, "to": newest})
-    just_inside = {"from": protobuf_text(parse(oldest) + 1), "to": protobuf_text(parse(newest) - 1)}
-    ends = {parse(oldest), parse(newest)}
+    just_inside = {"from": format_protobuf(parse_rfc3339(oldest) + 1), "to": format_protobuf(parse_rfc3339(newest) - 1)}
+    ends = {parse_rfc3339(oldest), parse_rfc3339(newest)}
     assert [
-        event["event_id"] for event in events if event["event_id"] in within and parse(event["timestamp"]) not in ends
+        event["event_id"]
+        for event in events
+        if event["event_id"] in within and parse_rfc3339(event["timestamp"]) not in ends
     ] == await walk(moby, **just_inside)
 
 
@@ -93,9 +99,9 @@ async def test_filters_by_facets(fake: FakeHub, moby: httpx.AsyncClient, facets:
     assert 0 < len(matching) < 250
     assert [event["event_id"] for event in matching] == await walk(moby, **query)
     until = matching[len(matching) // 2]["timestamp"]
-    assert [event["event_id"] for event in matching if parse(event["timestamp"]) <= parse(until)] == await walk(
-        moby, **query, to=until
-    )
+    assert [
+        event["event_id"] for event in matching if parse_rfc3339(event["timestamp"]) <= parse_rfc3339(until)
+    ] == await walk(moby, **query, to=until)
 
 
 async def test_a_new_event_comes_first(fake: FakeHub, moby: httpx.AsyncClient) -> None:
@@ -116,7 +122,7 @@ async def test_a_late_event_goes_where_its_time_belongs(fake: FakeHub, clock: Vi
 
     found = fake.event_ids("acme")
     assert found.index(later) + 1 == found.index(late)
-    times = [parse(event["timestamp"]) for event in fake.events("acme")]
+    times = [parse_rfc3339(event["timestamp"]) for event in fake.events("acme")]
     assert sorted(times, reverse=True) == times
 
 

@@ -146,7 +146,7 @@ async def test_names_are_taken_once() -> None:
     fake = FakeHub()
     fake.add_user("moby", password=PASSWORD)
 
-    with pytest.raises(ValueError, match="already is an account 'moby'"):
+    with pytest.raises(ValueError, match="account 'moby' already exists"):
         fake.add_org("moby")
     with pytest.raises(ValueError, match="'nobody', an owner of 'acme'"):
         fake.add_org("acme", owners=["nobody"])
@@ -156,7 +156,7 @@ async def test_secrets_stay_inside(fake: FakeHub, moby: httpx.AsyncClient) -> No
     """No password and no token shows in a repr or in the request log."""
     await moby.get(AUDIT_LOG)
     token = moby.headers["authorization"].removeprefix("Bearer ")
-    shown = repr([fake, fake.app, fake.requests, fake._accounts.get("moby"), fake._accounts.get("acme")])
+    shown = repr([fake, fake.app, fake.requests, fake._state.accounts.get("moby"), fake._state.accounts.get("acme")])
 
     for secret in (PASSWORD, "dckr_pat_moby", "dckr_oat_acme", token):
         assert secret not in shown

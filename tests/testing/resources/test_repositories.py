@@ -5,7 +5,7 @@ import pytest
 
 from hubapi import AsyncHub
 from hubapi.testing import FakeHub, VirtualClock
-from hubapi.testing._setup.timestamps import parse
+from hubapi.testing._setup.timestamps import parse_rfc3339
 from tests.testing.conftest import PASSWORD
 
 pytestmark = pytest.mark.anyio
@@ -125,7 +125,7 @@ async def test_tags_look_like_the_real_ones(anonymous: httpx.AsyncClient) -> Non
         assert tag["images"][-1]["architecture"] == "unknown"
         assert {None, "", "v8"} >= {tag["images"][-1]["features"], tag["images"][0]["variant"]}
     assert {len(tag["last_updated"]) for tag in tags} != {len(tags[0]["last_updated"])}
-    times = [parse(tag["last_updated"]) for tag in tags]
+    times = [parse_rfc3339(tag["last_updated"]) for tag in tags]
     assert sorted(times, reverse=True) == times
     assert None in [tag["tag_last_pulled"] for tag in tags]
 

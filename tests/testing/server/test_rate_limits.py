@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 
 from hubapi.testing import RateLimitPolicy, RetryAfter
-from hubapi.testing._server.rate_limits import Budgets, FixedWindow, RollingWindow, retry_header
+from hubapi.testing._server.rate_limits import FixedWindow, RateLimits, RollingWindow, retry_header
 
 
 def test_a_rolling_window_lets_through_its_limit() -> None:
@@ -70,17 +70,17 @@ def test_a_fixed_window_starts_over_at_its_end() -> None:
     assert readings[2].free_at == 160.5
 
 
-def test_budgets_are_apart() -> None:
+def test_limits_are_apart() -> None:
     """Each account has its own window, and so has each address that comes without an account."""
-    budgets = Budgets(account=RateLimitPolicy(2), anonymous=RateLimitPolicy(1))
+    limits = RateLimits(account=RateLimitPolicy(2), anonymous=RateLimitPolicy(1))
 
-    assert budgets.take("moby", "10.0.0.1", 0.0).remaining == 1
-    assert budgets.take("moby", "10.0.0.2", 0.0).remaining == 0
-    assert budgets.take("octopus", "10.0.0.1", 0.0).remaining == 1
-    assert budgets.take(None, "10.0.0.1", 0.0).remaining == 0
-    assert budgets.take(None, "10.0.0.2", 0.0).remaining == 0
+    assert limits.take("moby", "10.0.0.1", 0.0).remaining == 1
+    assert limits.take("moby", "10.0.0.2", 0.0).remaining == 0
+    assert limits.take("octopus", "10.0.0.1", 0.0).remaining == 1
+    assert limits.take(None, "10.0.0.1", 0.0).remaining == 0
+    assert limits.take(None, "10.0.0.2", 0.0).remaining == 0
     # An account may be called as an address.
-    assert budgets.take("10.0.0.1", "10.0.0.1", 0.0).remaining == 1
+    assert limits.take("10.0.0.1", "10.0.0.1", 0.0).remaining == 1
 
 
 @pytest.mark.parametrize(

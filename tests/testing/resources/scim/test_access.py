@@ -64,16 +64,18 @@ async def test_an_organisation_without_tokens_has_no_scim(fake: FakeHub) -> None
     """And a token is one organisation's."""
     fake.add_org("globex")
 
-    with pytest.raises(KeyError, match="'globex' has no SCIM"):
+    with pytest.raises(KeyError, match="'globex' has no SCIM tokens"):
         fake.scim_users("globex")
-    with pytest.raises(ValueError, match="already that of 'acme'"):
+    with pytest.raises(ValueError, match="already belongs to 'acme'"):
         fake.add_org("umbrella", scim_tokens=[TOKEN])
 
 
 def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """When SCIM is set up, not in the midst of a request."""
     for name in list(sys.modules):
-        if name.partition(".")[0] == "scim2_models" or name.startswith("hubapi.testing._resources.scim."):
+        if name.partition(".")[0] == "scim2_models" or name.startswith(
+            ("hubapi.testing._setup.scim_users", "hubapi.testing._setup.scim_schemas")
+        ):
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "scim2_models", None)
 

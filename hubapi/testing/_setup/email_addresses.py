@@ -1,44 +1,42 @@
-"""Who is behind an email address, in all of the fake Docker Hub."""
+"""The email addresses of all users."""
 
 import re
 from unicodedata import normalize
 
 from hubapi.testing._setup.accounts import Account, Accounts
 
-__all__ = ["People"]
-
 _DOMAIN = "example.com"
-"""Users that a test set up have an address here: their names are all that is known of them."""
+"""Users that a test added have an address here, since only their names are known."""
 
 
-class People:
-    """Every user's email address: SCIM knows users by it, and one user may be provisioned by many organisations."""
+class EmailAddresses:
+    """Users by email address: SCIM identifies them by it, and several organisations may provision the same user."""
 
     def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts
-        self._by_address: dict[str, str] = {}
+        self._names: dict[str, str] = {}
 
-    def address_of(self, name: str) -> str:
-        """Return the address of a user that a test set up."""
+    def assign(self, name: str) -> str:
+        """Return the address of a user that a test added."""
         address = f"{name}@{_DOMAIN}"
-        self._by_address[_comparable(address)] = name
+        self._names[_comparable(address)] = name
         return address
 
-    def behind(self, address: str) -> Account:
-        """Return whose *address* it is: a new user, if nobody's yet."""
+    def account_of(self, address: str) -> Account:
+        """Return the user with this address; a new one if there is none."""
         key = _comparable(address)
-        name = self._by_address.get(key) or self._set_up(key)
+        name = self._names.get(key) or self._added_user(key)
         account = None if name is None else self._accounts.get(name)
         if account is None:
             # "jonsnow" for jon.snow@docker.com is the description's own example.
             account = self._accounts.add(self._free_name(key.rpartition("@")[0]), [])
-        self._by_address[key] = account.name
+        self._names[key] = account.name
         return account
 
-    def _set_up(self, address: str) -> str | None:
+    def _added_user(self, address: str) -> str | None:
         name, _, domain = address.rpartition("@")
         account = self._accounts.get(name) if domain == _DOMAIN else None
-        if account is None or account.is_org or name in self._by_address.values():
+        if account is None or account.is_org or name in self._names.values():
             return None
         return name
 

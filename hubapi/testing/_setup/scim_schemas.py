@@ -1,6 +1,6 @@
-"""What a user is in Docker Hub's SCIM.
+"""The user of Docker Hub's SCIM, as a schema of `scim2_models`.
 
-Imports `scim2_models`, which takes a moment: to be imported when an organisation with SCIM is set up, not before.
+Importing `scim2_models` is slow, so this module is imported when an organisation with SCIM tokens is added.
 """
 
 from typing import Annotated, Any
@@ -16,8 +16,6 @@ from scim2_models import (
     ScimObject,
     Uniqueness,
 )
-
-__all__ = ["Email", "Group", "Name", "User", "UserUpdate", "as_served"]
 
 _USER_SCHEMA = URN("urn:ietf:params:scim:schemas:core:2.0:User")
 
@@ -58,8 +56,8 @@ class Group(ComplexAttribute):
 class User(Resource[Any]):
     """User Account."""
 
-    # What the description gives a user, no more of RFC 7643. What it does not let POST and PUT send is read-only:
-    # dropped if sent.
+    # Has the attributes of the description, and no others of RFC 7643. Those that the description does not let POST
+    # and PUT send are read-only: ignored if sent.
 
     __schema__ = _USER_SCHEMA
 
@@ -83,15 +81,15 @@ class User(Resource[Any]):
 
 
 class UserUpdate(ScimObject):
-    """What PUT takes, which is not what GET gives: `active` is `enabled` here."""
+    """The body of PUT, which differs from what GET returns: `active` is `enabled` here (D34)."""
 
     __schema__ = _USER_SCHEMA
 
     name: Name | None = None
     enabled: bool = False
-    """Whoever leaves it out deactivates the user, says the description."""
+    """Leaving it out deactivates the user, according to the description."""
 
 
 def as_served(item: ScimObject, wanted: ResponseParameters[Any] | None = None) -> dict[str, Any]:
-    """Return *item* as JSON, or what is *wanted* of it."""
+    """Return *item* as JSON, reduced to the attributes that are *wanted*."""
     return item.model_dump(scim_ctx=Context.RESOURCE_QUERY_RESPONSE, response_parameters=wanted)
