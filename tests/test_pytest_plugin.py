@@ -70,7 +70,7 @@ def test_the_marker_takes_no_positions(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest()
 
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["the marker fake_hub takes options by name only, not (7,)"])
+    result.stdout.fnmatch_lines(["the marker fake_hub takes keyword arguments only, not (7,)"])
 
 
 def test_the_marker_and_the_fixtures_are_documented(pytester: pytest.Pytester) -> None:

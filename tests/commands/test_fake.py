@@ -72,7 +72,7 @@ def test_a_second_shell_exports_from_it(tmp_path: Path) -> None:
     assert "it's $HOME" == shell.environment["HUBAPI_PASSWORD"]
     assert [120, 120] == [len((tmp_path / f"{name}.jsonl").read_bytes().splitlines()) for name in ("acme", "umbrella")]
     assert (0, "") == (status, err)
-    assert re.fullmatch(r"\d+ requests came\n", out)
+    assert re.fullmatch(r"\d+ requests received\n", out)
 
 
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
@@ -83,7 +83,7 @@ def test_it_ends_cleanly(by: signal.Signals) -> None:
         ended = shell.stop(by)
 
     assert 30 == answer.json()["count"]
-    assert (0, "1 request came\n", "") == ended
+    assert (0, "1 request received\n", "") == ended
 
 
 def test_the_same_seed_makes_up_the_same() -> None:
