@@ -86,7 +86,7 @@ class FakeHub(AccountSetup, AuditLogSetup, RepositorySetup):
         self._clock: Clock = clock or SystemClock()
         self.skew_s = skew_s
         time = self._clock.time
-        state = State(seed, lambda: time() + self.skew_s)
+        state = State.empty(seed, lambda: time() + self.skew_s)
         super().__init__(state)
         self._sessions = Sessions(state.accounts, seed, LoginPolicy(token_lifetime_s, max_failed_logins, lockout_s))
         routes = all_routes(state, self._sessions)

@@ -7,7 +7,7 @@ from string import ascii_letters, digits
 from uuid import UUID
 
 from attrs import define, field
-from pyotp import TOTP
+from pyotp.totp import TOTP
 
 
 @define(eq=False)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from threading import Lock
+from typing import Self
 
 from attrs import field, frozen
 
@@ -18,33 +19,28 @@ class State:
     Attributes:
         seed: Determines everything that is generated.
         now: Returns the server's time, in seconds since the epoch.
+        accounts: Users, organisations and their access tokens.
+        audit_logs: The log of each account.
+        repositories: Repositories and their tags.
+        scim: The users that organisations provision.
         lock: Held while a request is processed and while a test fills or reads the state, so that the server's thread
             and the test's see no change half done.
     """
 
     seed: int
     now: Callable[[], float] = field(repr=False)
+    accounts: Accounts = field(repr=False)
+    audit_logs: AuditLogs = field(repr=False)
+    repositories: Repositories = field(repr=False)
+    scim: ScimOrgs = field(repr=False)
     lock: Lock = field(factory=Lock, init=False, repr=False)
-    accounts: Accounts = field(init=False, repr=False)
-    audit_logs: AuditLogs = field(init=False, repr=False)
-    repositories: Repositories = field(init=False, repr=False)
-    scim: ScimOrgs = field(init=False, repr=False)
 
-    @accounts.default
-    def _accounts(self) -> Accounts:
-        return Accounts(self.seed)
-
-    @audit_logs.default
-    def _audit_logs(self) -> AuditLogs:
-        return AuditLogs(self.accounts, self.seed)
-
-    @repositories.default
-    def _repositories(self) -> Repositories:
-        return Repositories(self.accounts, self.audit_logs, self.seed)
-
-    @scim.default
-    def _scim(self) -> ScimOrgs:
-        return ScimOrgs(self.accounts)
+    @classmethod
+    def empty(cls, seed: int, now: Callable[[], float]) -> Self:
+        """Return a state without accounts."""
+        accounts = Accounts(seed)
+        audit_logs = AuditLogs(accounts, seed)
+        return cls(seed, now, accounts, audit_logs, Repositories(accounts, audit_logs, seed), ScimOrgs(accounts))
 
 
 class Setup:

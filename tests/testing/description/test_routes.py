@@ -1,4 +1,4 @@
-"""The fake's routes are the description's operations, and a few more that it lacks."""
+"""The routes of FakeHub are the operations of the description, and a few more that it lacks."""
 
 from hubapi.testing import FakeHub
 from hubapi.testing._resources import all_routes
@@ -14,7 +14,7 @@ BEYOND = {
     ("GET", "/v2/users/{name}"): "users.get",
     ("GET", "/v2/orgs/{name}"): "orgs.get",
 }
-"""What the fake answers beside the description, because the real server does."""
+"""The routes that the description lacks and the real server has."""
 
 
 def routes() -> list[Route]:
@@ -30,7 +30,7 @@ def test_the_routes_are_the_operations() -> None:
     assert {at: name.removeprefix("authentication.") for at, name in described.items()} | BEYOND == served
 
 
-def test_no_route_is_there_twice() -> None:
+def test_no_route_is_defined_twice() -> None:
     """The second would never be reached."""
     found = [(route.method, route.path) for route in routes()]
 

@@ -1,4 +1,4 @@
-"""Personal access tokens: their routes, and what they open."""
+"""Personal access tokens: their routes and their use."""
 
 from typing import Any
 
@@ -24,14 +24,14 @@ async def exchange(client: httpx.AsyncClient, secret: str, identifier: str = "mo
 
 
 async def create(client: httpx.AsyncClient, label: str = "ci") -> dict[str, Any]:
-    answer = await client.post(TOKENS, json={**CI, "token_label": label}, headers={"user-agent": "robot/1.0"})
-    assert answer.status_code == 201
-    token: dict[str, Any] = answer.json()
+    response = await client.post(TOKENS, json={**CI, "token_label": label}, headers={"user-agent": "robot/1.0"})
+    assert response.status_code == 201
+    token: dict[str, Any] = response.json()
     return token
 
 
-async def test_a_new_token_is_told_once(moby: httpx.AsyncClient) -> None:
-    """Creating it tells the token; the list and the token's own route say all but that."""
+async def test_only_creation_returns_the_secret(moby: httpx.AsyncClient) -> None:
+    """The list and the token's own route return everything else."""
     created = await create(moby)
     listed = (await moby.get(TOKENS)).json()["results"][0]
 
@@ -53,7 +53,7 @@ async def test_a_new_token_is_told_once(moby: httpx.AsyncClient) -> None:
 async def test_a_new_token_logs_in_at_once(
     anonymous: httpx.AsyncClient, moby: httpx.AsyncClient, clock: VirtualClock
 ) -> None:
-    """Both ways in take it, and it says when it was last used."""
+    """Both login routes accept it, and it records its last use."""
     created = await create(moby)
     clock.advance(60)
 
@@ -62,8 +62,8 @@ async def test_a_new_token_logs_in_at_once(
     assert "2025-01-01T00:01:00Z" == (await moby.get(f"{TOKENS}/{created['uuid']}")).json()["last_used"]
 
 
-async def test_the_tokens_of_the_set_up_are_listed(moby: httpx.AsyncClient) -> None:
-    """Those that `add_user` was given stand in the list like any other."""
+async def test_tokens_of_add_user_are_listed(moby: httpx.AsyncClient) -> None:
+    """They are the same as tokens created through the API."""
     before = (await moby.get(TOKENS)).json()
     assert (1, 1, ["token 1"]) == (
         before["count"],
@@ -76,10 +76,8 @@ async def test_the_tokens_of_the_set_up_are_listed(moby: httpx.AsyncClient) -> N
     assert 401 == (await login(moby, "dckr_pat_moby")).status_code
 
 
-async def test_a_token_that_is_switched_off_opens_nothing(
-    anonymous: httpx.AsyncClient, moby: httpx.AsyncClient
-) -> None:
-    """Its logins are refused and its sessions end; switched on again, it can log in, but the sessions stay ended."""
+async def test_an_inactive_token_is_rejected(anonymous: httpx.AsyncClient, moby: httpx.AsyncClient) -> None:
+    """Its logins fail and its sessions end; active again, it can log in, but its old sessions stay ended."""
     created = await create(moby)
     secret = created["token"]
     bearers = [
@@ -105,7 +103,7 @@ async def test_a_token_that_is_switched_off_opens_nothing(
 
 
 async def test_a_deleted_token_is_gone(anonymous: httpx.AsyncClient, moby: httpx.AsyncClient) -> None:
-    """It is not listed, can't be found, logs nobody in, and its sessions end; the session that deleted it goes on."""
+    """It is not listed, is a 404, can't log in, and its sessions end; the session that deleted it continues."""
     created = await create(moby)
     bearer = (await login(anonymous, created["token"])).json()["token"]
     path = f"{TOKENS}/{created['uuid']}"
@@ -119,7 +117,7 @@ async def test_a_deleted_token_is_gone(anonymous: httpx.AsyncClient, moby: httpx
 
 
 async def test_a_token_is_renamed(moby: httpx.AsyncClient) -> None:
-    """The label changes alone; what an update does not name, and what it can't change, stays."""
+    """Only the label changes; fields that are omitted, or can't be changed, stay."""
     created = await create(moby)
     path = f"{TOKENS}/{created['uuid']}"
 
@@ -129,7 +127,7 @@ async def test_a_token_is_renamed(moby: httpx.AsyncClient) -> None:
 
 
 async def test_the_list_comes_in_pages(moby: httpx.AsyncClient) -> None:
-    """Ten a page unless asked otherwise, 100 at most, newest first; past the end is a 404."""
+    """A page has 10 tokens by default and 100 at most, newest first; past the end is a 404."""
     for number in range(11):
         await create(moby, f"token-{number}")
     first = (await moby.get(TOKENS)).json()
@@ -159,28 +157,28 @@ async def test_the_list_comes_in_pages(moby: httpx.AsyncClient) -> None:
         (b'{"token_label": "ci", "scopes": null}', {"scopes"}),
     ],
 )
-async def test_a_malformed_token_is_refused(moby: httpx.AsyncClient, body: bytes, fields: set[str]) -> None:
-    """A 400 names the fields at fault, and nothing is created."""
-    answer = await moby.post(TOKENS, content=body)
+async def test_an_invalid_token_is_rejected(moby: httpx.AsyncClient, body: bytes, fields: set[str]) -> None:
+    """A 400 names the invalid fields, and nothing is created."""
+    response = await moby.post(TOKENS, content=body)
 
-    assert (400, {"fields", "text"}) == (answer.status_code, set(answer.json()))
-    assert fields == set(answer.json()["fields"])
+    assert (400, {"fields", "text"}) == (response.status_code, set(response.json()))
+    assert fields == set(response.json()["fields"])
     assert 1 == (await moby.get(TOKENS)).json()["count"]
 
 
 @pytest.mark.parametrize("body", [{"is_active": "no"}, {"is_active": None}, {"token_label": "x" * 101}])
-async def test_a_malformed_update_is_refused(moby: httpx.AsyncClient, body: dict[str, object]) -> None:
-    """A 400 names the field at fault, and the token stays as it was."""
+async def test_an_invalid_update_is_rejected(moby: httpx.AsyncClient, body: dict[str, object]) -> None:
+    """A 400 names the invalid field, and the token stays as it was."""
     created = await create(moby)
     path = f"{TOKENS}/{created['uuid']}"
-    answer = await moby.patch(path, json=body)
+    response = await moby.patch(path, json=body)
 
-    assert (400, set(body)) == (answer.status_code, set(answer.json()["fields"]))
+    assert (400, set(body)) == (response.status_code, set(response.json()["fields"]))
     assert {**created, "token": ""} == (await moby.get(path)).json()
 
 
 async def test_a_label_may_be_any_text(fake: FakeHub, moby: httpx.AsyncClient) -> None:
-    """A hundred characters of any kind are kept; half a surrogate pair is none, and something stands for it."""
+    """A hundred characters of any kind are kept; half a surrogate pair is replaced."""
     label = "Fälschung 🐋" * 9
     assert label == (await create(moby, label))["token_label"]
     body = b'{"token_label": "half \\ud83d", "scopes": []}'
@@ -188,29 +186,29 @@ async def test_a_label_may_be_any_text(fake: FakeHub, moby: httpx.AsyncClient) -
     assert "half ?" == fake.events("moby")[0]["data"]["token_label"]
 
 
-async def test_tokens_do_not_look_after_tokens(anonymous: httpx.AsyncClient) -> None:
-    """Who came with a personal access token is refused, by whichever way in; so is an organisation; so is nobody."""
+async def test_token_sessions_can_not_manage_tokens(anonymous: httpx.AsyncClient) -> None:
+    """Sessions of access tokens and of organisations are forbidden, by either login route; anonymous is a 401."""
     bearers = [
         (await login(anonymous, "dckr_pat_moby")).json()["token"],
         (await exchange(anonymous, "dckr_pat_moby")).json()["access_token"],
         (await exchange(anonymous, "dckr_oat_acme", "acme")).json()["access_token"],
     ]
-    refusals = ["token issued from personal access token is not allowed"] * 2 + ["forbidden"]
+    errors = ["token issued from personal access token is not allowed"] * 2 + ["forbidden"]
 
-    for bearer, text in zip(bearers, refusals, strict=True):
+    for bearer, text in zip(bearers, errors, strict=True):
         headers = {"authorization": f"Bearer {bearer}"}
         for method, path in [
             ("POST", TOKENS),
             ("GET", TOKENS),
             *((m, f"{TOKENS}/1") for m in ("GET", "PATCH", "DELETE")),
         ]:
-            answer = await anonymous.request(method, path, json=CI, headers=headers)
-            assert (403, {"message": text, "errinfo": {}}) == (answer.status_code, answer.json())
+            response = await anonymous.request(method, path, json=CI, headers=headers)
+            assert (403, {"message": text, "errinfo": {}}) == (response.status_code, response.json())
     assert 401 == (await anonymous.get(TOKENS)).status_code
 
 
-async def test_users_only_see_their_own(anonymous: httpx.AsyncClient, moby: httpx.AsyncClient) -> None:
-    """Another's token is not there."""
+async def test_users_see_only_their_own_tokens(anonymous: httpx.AsyncClient, moby: httpx.AsyncClient) -> None:
+    """The token of another user is a 404."""
     created = await create(moby)
     bearer = (await login(anonymous, PASSWORD, "octopus")).json()["token"]
     headers = {"authorization": f"Bearer {bearer}"}
@@ -219,8 +217,8 @@ async def test_users_only_see_their_own(anonymous: httpx.AsyncClient, moby: http
     assert 404 == (await anonymous.delete(f"{TOKENS}/{created['uuid']}", headers=headers)).status_code
 
 
-async def test_the_log_tells_of_tokens(fake: FakeHub, moby: httpx.AsyncClient) -> None:
-    """The user's own log has what was done, never the token."""
+async def test_changes_of_tokens_are_in_the_audit_log(fake: FakeHub, moby: httpx.AsyncClient) -> None:
+    """The user's own log has each change, never the secret."""
     created = await create(moby)
     path = f"{TOKENS}/{created['uuid']}"
     await moby.patch(path, json={"is_active": False})
@@ -235,7 +233,7 @@ async def test_the_log_tells_of_tokens(fake: FakeHub, moby: httpx.AsyncClient) -
 
 
 async def test_the_same_seed_gives_the_same_tokens(clock: VirtualClock) -> None:
-    """A token follows from the seed, as all that the fake makes up."""
+    """A token follows from the seed, as all generated data."""
 
     async def made(seed: int) -> str:
         fake = FakeHub(seed=seed, clock=clock)
@@ -246,8 +244,8 @@ async def test_the_same_seed_gives_the_same_tokens(clock: VirtualClock) -> None:
     assert await made(1) == await made(1) != await made(2)
 
 
-async def test_a_tokens_life_through_the_client(fake: FakeHub, clock: VirtualClock) -> None:
-    """Created, listed, used, switched off, on again and deleted, by the client's own functions."""
+async def test_the_lifecycle_of_a_token_through_the_client(fake: FakeHub, clock: VirtualClock) -> None:
+    """It is created, listed, used, deactivated and deleted through `AsyncHub`."""
     async with AsyncHub(Password("moby", PASSWORD), transport=fake.transport(), clock=clock) as hub:
         token = await hub.access_tokens.create("ci", ["repo:read", "repo:public_read"])
         assert token.uuid

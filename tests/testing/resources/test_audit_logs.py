@@ -1,4 +1,4 @@
-"""The audit log's routes, and the events behind them."""
+"""The routes of audit logs, and their events."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -16,10 +16,10 @@ AUDIT_LOG = "/v2/auditlogs/acme"
 
 
 async def ids(client: httpx.AsyncClient, **query: str | int) -> list[str]:
-    answer = await client.get(AUDIT_LOG, params=query)
-    assert answer.status_code == 200
-    assert list(answer.json()) == ["logs"]
-    return [event["event_id"] for event in answer.json()["logs"]]
+    response = await client.get(AUDIT_LOG, params=query)
+    assert response.status_code == 200
+    assert list(response.json()) == ["logs"]
+    return [event["event_id"] for event in response.json()["logs"]]
 
 
 async def walk(client: httpx.AsyncClient, **query: str | int) -> list[str]:
@@ -32,34 +32,34 @@ async def walk(client: httpx.AsyncClient, **query: str | int) -> list[str]:
 
 
 async def test_a_page_is_25_events_newest_first(fake: FakeHub, moby: httpx.AsyncClient) -> None:
-    """Unless asked otherwise, the first 25 events come, the newest first."""
+    """By default a page has 25 events, newest first."""
     assert fake.event_ids("acme")[:25] == await ids(moby)
 
 
 async def test_pages_add_up_to_the_log(fake: FakeHub, moby: httpx.AsyncClient) -> None:
-    """Walking to the first empty page gives every event once."""
+    """The pages up to the first empty one have every event once."""
     assert fake.event_ids("acme") == await walk(moby)
     assert len(set(fake.event_ids("acme"))) == 250
 
 
 @pytest.mark.parametrize(("size", "length"), [(1, 1), (99, 99), (100, 100), (101, 100), (1000, 100), (0, 25), ("", 25)])
 async def test_page_size_is_clamped(moby: httpx.AsyncClient, size: int | str, length: int) -> None:
-    """More than 100 is taken as 100 without a word, and none as 25."""
+    """More than 100 is silently taken as 100, and 0 or none as 25."""
     assert length == len(await ids(moby, page_size=size))
 
 
 async def test_past_the_end_is_empty(moby: httpx.AsyncClient) -> None:
-    """A page past the end is an empty one."""
+    """A page past the end is empty."""
     assert await ids(moby, page=11) == []
 
 
 @pytest.mark.parametrize("query", [{"page": "x"}, {"page_size": "-1"}, {"from": "yesterday"}, {"to": "2025-01-01"}])
-async def test_nonsense_is_refused(moby: httpx.AsyncClient, query: dict[str, str]) -> None:
-    """A number or a time that is none is a 400 in the shape these routes are described with."""
-    answer = await moby.get(AUDIT_LOG, params=query)
+async def test_invalid_arguments_are_rejected(moby: httpx.AsyncClient, query: dict[str, str]) -> None:
+    """An invalid number or time is a 400 in the described shape of these routes."""
+    response = await moby.get(AUDIT_LOG, params=query)
 
-    assert answer.status_code == 400
-    assert {"code", "message", "details"} == set(answer.json())
+    assert response.status_code == 400
+    assert {"code", "message", "details"} == set(response.json())
 
 
 async def test_from_and_to_are_inclusive(fake: FakeHub, moby: httpx.AsyncClient) -> None:
@@ -83,7 +83,7 @@ async def test_from_and_to_are_inclusive(fake: FakeHub, moby: httpx.AsyncClient)
 
 
 async def test_a_window_that_ends_before_it_starts_is_empty(fake: FakeHub, moby: httpx.AsyncClient) -> None:
-    """`from` after `to` finds nothing."""
+    """No event matches if `from` is after `to`."""
     newest, oldest = fake.events("acme")[0]["timestamp"], fake.events("acme")[-1]["timestamp"]
 
     assert await ids(moby, **{"from": newest, "to": oldest}) == []
@@ -91,7 +91,7 @@ async def test_a_window_that_ends_before_it_starts_is_empty(fake: FakeHub, moby:
 
 @pytest.mark.parametrize("facets", [("action",), ("name",), ("actor",), ("action", "actor")])
 async def test_filters_by_facets(fake: FakeHub, moby: httpx.AsyncClient, facets: tuple[str, ...]) -> None:
-    """`action`, `name` and `actor` each narrow the log to what they equal, within a window too."""
+    """`action`, `name` and `actor` select events with equal values, also within a window."""
     events = fake.events("acme")
     query = {facet: events[100][facet] for facet in facets}
     matching = [event for event in events if all(event[facet] == query[facet] for facet in facets)]
@@ -105,7 +105,7 @@ async def test_filters_by_facets(fake: FakeHub, moby: httpx.AsyncClient, facets:
 
 
 async def test_a_new_event_comes_first(fake: FakeHub, moby: httpx.AsyncClient) -> None:
-    """An event added now pushes the others down, so that the next page repeats one."""
+    """An event added now moves the others down, so that the next page repeats one."""
     first = await ids(moby, page_size=50, action="repo.tag.push")
     added = fake.add_event("acme", "repo.tag.push", name="acme/web", actor="moby", data={"tag": "latest"})
     second = await ids(moby, page=2, page_size=50, action="repo.tag.push")
@@ -115,8 +115,8 @@ async def test_a_new_event_comes_first(fake: FakeHub, moby: httpx.AsyncClient) -
     assert fake.events("acme")[0]["data"] == {"tag": "latest"}
 
 
-async def test_a_late_event_goes_where_its_time_belongs(fake: FakeHub, clock: VirtualClock) -> None:
-    """An event of the past is not at the head, and of two at the same time the later added is the newer."""
+async def test_an_event_is_inserted_by_its_time(fake: FakeHub, clock: VirtualClock) -> None:
+    """An event of the past is not the newest, and of two with the same time the one added last is the newer."""
     past = datetime.fromtimestamp(clock.time(), UTC) - timedelta(days=30)
     late, later = fake.add_event("acme", at=past), fake.add_event("acme", at=past)
 
@@ -127,18 +127,18 @@ async def test_a_late_event_goes_where_its_time_belongs(fake: FakeHub, clock: Vi
 
 
 async def test_lists_the_actions(moby: httpx.AsyncClient) -> None:
-    """The actions to filter by come in groups with labels, and cover what happens to repositories."""
-    answer = (await moby.get(AUDIT_LOG + "/actions")).json()
+    """The actions come in groups with labels, and include those of repositories."""
+    response = (await moby.get(AUDIT_LOG + "/actions")).json()
 
-    assert {"org", "repo", "user"} == set(answer["actions"])
-    for group in answer["actions"].values():
+    assert {"org", "repo", "user"} == set(response["actions"])
+    for group in response["actions"].values():
         assert {"actions", "label"} == set(group)
         assert all({"name", "description", "label"} == set(action) for action in group["actions"])
-    assert "tag.push" in [action["name"] for action in answer["actions"]["repo"]["actions"]]
+    assert "tag.push" in [action["name"] for action in response["actions"]["repo"]["actions"]]
 
 
-async def test_only_owners_may_read(anonymous: httpx.AsyncClient) -> None:
-    """A stranger is forbidden what exists, and told what does not; one's own log is open to oneself."""
+async def test_only_owners_have_access_read(anonymous: httpx.AsyncClient) -> None:
+    """For other users a log is forbidden, and an unknown account a 404; users may read their own log."""
     login = {"username": "octopus", "password": PASSWORD}
     token = (await anonymous.post("/v2/users/login", json=login)).json()["token"]
     headers = {"authorization": f"Bearer {token}"}
@@ -159,12 +159,12 @@ async def test_only_owners_may_read(anonymous: httpx.AsyncClient) -> None:
         ("/v2/auth/token", {"identifier": "acme", "secret": "dckr_oat_acme"}, 200),
     ],
 )
-async def test_how_one_logged_in_matters(
+async def test_access_depends_on_the_login(
     anonymous: httpx.AsyncClient, path: str, body: dict[str, str], status: int
 ) -> None:
-    """Only a personal access token on the login route is not enough, for an owner too."""
-    answer = (await anonymous.post(path, json=body)).json()
-    headers = {"authorization": f"Bearer {answer.get('token') or answer['access_token']}"}
+    """Only a personal access token on the login route is forbidden, even for an owner."""
+    response = (await anonymous.post(path, json=body)).json()
+    headers = {"authorization": f"Bearer {response.get('token') or response['access_token']}"}
 
     for log in (AUDIT_LOG, AUDIT_LOG + "/actions"):
         read = await anonymous.get(log, headers=headers)
@@ -174,7 +174,7 @@ async def test_how_one_logged_in_matters(
 
 
 async def test_a_log_grows_while_it_is_read(fake: FakeHub, moby: httpx.AsyncClient) -> None:
-    """Each read is followed by new events at the head, so that the next page repeats as many."""
+    """New events follow each read, so that the next page repeats as many."""
     before = fake.event_ids("acme")
     fake.grow("acme", events=3, times=2)
     first = await ids(moby, page_size=50)
@@ -188,8 +188,8 @@ async def test_a_log_grows_while_it_is_read(fake: FakeHub, moby: httpx.AsyncClie
     assert fake.event_ids("acme")[:50] == await ids(moby, page_size=50)
 
 
-async def test_a_log_grows_until_told_otherwise(fake: FakeHub, moby: httpx.AsyncClient) -> None:
-    """Without a number of reads it goes on; 0 events end it; another's log is left alone."""
+async def test_a_log_grows_without_limit(fake: FakeHub, moby: httpx.AsyncClient) -> None:
+    """Without a number of reads it does not stop; 0 events stop it; other logs stay."""
     fake.add_org("umbrella", owners=["moby"], events=1)
     fake.grow("acme", events=2)
     for _ in range(5):
@@ -208,10 +208,8 @@ async def test_a_log_grows_until_told_otherwise(fake: FakeHub, moby: httpx.Async
         fake.grow("nobody")
 
 
-async def test_a_late_event_shows_when_its_time_has_come(
-    fake: FakeHub, moby: httpx.AsyncClient, clock: VirtualClock
-) -> None:
-    """Until then neither readers nor the test see it; then it stands where it belongs, behind newer ones."""
+async def test_a_late_event_becomes_visible(fake: FakeHub, moby: httpx.AsyncClient, clock: VirtualClock) -> None:
+    """Before, neither clients nor the test see it; then it is in its place, after newer ones."""
     past = datetime.fromtimestamp(clock.time(), UTC)
     clock.advance(300)
     newer = fake.add_event("acme")
@@ -225,8 +223,8 @@ async def test_a_late_event_shows_when_its_time_has_come(
     assert [newer, late, sooner] == fake.event_ids("acme")[:3] == (await ids(moby))[:3]
 
 
-async def test_every_caused_action_is_listed(fake: FakeHub, moby: httpx.AsyncClient) -> None:
-    """What clients cause has an action to filter by."""
+async def test_every_recorded_action_is_listed(fake: FakeHub, moby: httpx.AsyncClient) -> None:
+    """The actions of recorded events are among those to filter by."""
     switches = {"enabled": True, "allow_official_images": True, "allow_verified_publishers": True}
     await moby.put("/v2/orgs/acme/settings", json={"restricted_images": switches})
     token = (await moby.post("/v2/access-tokens", json={"token_label": "ci", "scopes": []})).json()
@@ -243,7 +241,7 @@ async def test_every_caused_action_is_listed(fake: FakeHub, moby: httpx.AsyncCli
 
 
 async def test_events_look_like_the_real_ones(fake: FakeHub) -> None:
-    """Events have the described keys and an id, fractions of every length, some equal times, mostly strings."""
+    """Events have the described keys and an id, fractions of all lengths, some equal times, and mostly strings."""
     events = fake.events("acme")
     keys = ["account", "action", "name", "actor", "data", "timestamp", "action_description", "event_id"]
 
@@ -256,7 +254,7 @@ async def test_events_look_like_the_real_ones(fake: FakeHub) -> None:
 
 
 async def test_the_same_seed_gives_the_same_events() -> None:
-    """Events follow from the seed and the name, and stay within their time."""
+    """Events follow from the seed and the name, and are within their period."""
     since, until = datetime(2025, 1, 1, tzinfo=UTC), datetime(2025, 1, 2, tzinfo=UTC)
 
     def made(seed: int, name: str) -> list[bytes]:
@@ -271,7 +269,7 @@ async def test_the_same_seed_gives_the_same_events() -> None:
     assert all("2025-01-01T" <= time < "2025-01-02T" for time in times)
 
 
-async def test_impossible_times_and_accounts_are_refused(fake: FakeHub) -> None:
+async def test_invalid_times_and_accounts_are_rejected(fake: FakeHub) -> None:
     """Times must be aware and in order, and the account must exist."""
     day = datetime(2025, 1, 1, tzinfo=UTC)
 

@@ -15,7 +15,7 @@ STRICT = {"restricted_images": {"enabled": True, "allow_official_images": True, 
 
 
 async def test_settings_are_kept(moby: httpx.AsyncClient) -> None:
-    """The answer to a change is the new settings, and so is what is read after it."""
+    """The response to a change has the new settings, and so have later responses."""
     before = (await moby.get(SETTINGS)).json()
     changed = await moby.put(SETTINGS, json={**STRICT, "colour": "red"})
 
@@ -25,8 +25,8 @@ async def test_settings_are_kept(moby: httpx.AsyncClient) -> None:
     assert STRICT == (await moby.get(SETTINGS)).json()
 
 
-async def test_each_organisation_has_its_own(fake: FakeHub, moby: httpx.AsyncClient) -> None:
-    """A change to one is none to another."""
+async def test_each_organisation_has_its_own_settings(fake: FakeHub, moby: httpx.AsyncClient) -> None:
+    """A change applies to one organisation."""
     fake.add_org("umbrella", owners=["moby"])
     await moby.put(SETTINGS, json=STRICT)
 
@@ -49,17 +49,17 @@ async def test_each_organisation_has_its_own(fake: FakeHub, moby: httpx.AsyncCli
         ),
     ],
 )
-async def test_half_a_change_is_refused(moby: httpx.AsyncClient, body: bytes, fields: set[str]) -> None:
-    """All three switches are required; a 400 names what is wrong, and all stays as it was."""
+async def test_an_incomplete_change_is_rejected(moby: httpx.AsyncClient, body: bytes, fields: set[str]) -> None:
+    """All three switches are required; a 400 names the invalid ones, and nothing changes."""
     before = (await moby.get(SETTINGS)).json()
-    answer = await moby.put(SETTINGS, content=body)
+    response = await moby.put(SETTINGS, content=body)
 
-    assert (400, fields) == (answer.status_code, set(answer.json()["fields"]))
+    assert (400, fields) == (response.status_code, set(response.json()["fields"]))
     assert before == (await moby.get(SETTINGS)).json()
 
 
-async def test_only_owners_may(anonymous: httpx.AsyncClient, moby: httpx.AsyncClient) -> None:
-    """A stranger and the organisation's own token are forbidden; what is no organisation has no settings."""
+async def test_only_owners_have_access(anonymous: httpx.AsyncClient, moby: httpx.AsyncClient) -> None:
+    """Another user and the organisation's own token are forbidden; a user is a 404."""
     login = {"username": "octopus", "password": PASSWORD}
     stranger = (await anonymous.post("/v2/users/login", json=login)).json()["token"]
     secret = {"identifier": "acme", "secret": "dckr_oat_acme"}
@@ -85,10 +85,10 @@ async def test_only_owners_may(anonymous: httpx.AsyncClient, moby: httpx.AsyncCl
         ),
     ],
 )
-async def test_the_log_tells_of_a_change(
+async def test_a_change_is_in_the_audit_log(
     fake: FakeHub, anonymous: httpx.AsyncClient, secret: str, actor: str, data: set[str]
 ) -> None:
-    """The organisation's log has it, with who did it and by what token."""
+    """The event has the actor and the token."""
     login = {"username": "moby", "password": secret}
     bearer = (await anonymous.post("/v2/users/login", json=login)).json()["token"]
     await anonymous.put(SETTINGS, json=STRICT, headers={"authorization": f"Bearer {bearer}"})

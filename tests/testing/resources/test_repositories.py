@@ -1,4 +1,4 @@
-"""The routes that read repositories' tags."""
+"""The routes to repositories and their tags."""
 
 import httpx
 import pytest
@@ -21,8 +21,8 @@ def fake(fake: FakeHub) -> FakeHub:
     return fake
 
 
-async def test_anybody_may_read_public_tags(anonymous: httpx.AsyncClient) -> None:
-    """Ten tags come unless asked otherwise, with the count of all and a link to the next."""
+async def test_public_tags_require_no_token(anonymous: httpx.AsyncClient) -> None:
+    """By default a page has ten tags, the total count and a link to the next."""
     page = (await anonymous.get(TAGS)).json()
 
     assert list(page) == ["count", "next", "previous", "results"]
@@ -30,8 +30,8 @@ async def test_anybody_may_read_public_tags(anonymous: httpx.AsyncClient) -> Non
     assert page["results"][0]["name"] == "latest"
 
 
-async def test_links_lead_through_all_pages(anonymous: httpx.AsyncClient) -> None:
-    """`next` is absolute, on the host that was asked, keeps the query, and ends in null."""
+async def test_links_connect_all_pages(anonymous: httpx.AsyncClient) -> None:
+    """`next` is absolute, on the requested host, keeps the query, and ends in null."""
     url: str | None = f"http://hub.test:8080{TAGS}?page_size=10&ordering=last_updated"
     seen: list[str] = []
     urls: list[str] = []
@@ -48,12 +48,12 @@ async def test_links_lead_through_all_pages(anonymous: httpx.AsyncClient) -> Non
 
 @pytest.mark.parametrize(("size", "length"), [("3", 3), ("1000", 25), ("0", 10), ("-1", 10), ("many", 10)])
 async def test_page_size_is_forgiving(anonymous: httpx.AsyncClient, size: str, length: int) -> None:
-    """A page size that makes no sense is taken as ten, and one over 100 as 100."""
+    """An invalid page size is taken as 10, and one over 100 as 100."""
     assert length == len((await anonymous.get(TAGS, params={"page_size": size})).json()["results"])
 
 
-async def test_at_most_100_tags_come_at_once(fake: FakeHub, anonymous: httpx.AsyncClient) -> None:
-    """A page size over 100 gives 100 without a word."""
+async def test_a_page_has_at_most_100_tags(fake: FakeHub, anonymous: httpx.AsyncClient) -> None:
+    """A page size over 100 is silently taken as 100."""
     fake.add_repository("library", "busy", tags=101)
     page = (await anonymous.get("/v2/namespaces/library/repositories/busy/tags?page_size=1000")).json()
 
@@ -61,7 +61,7 @@ async def test_at_most_100_tags_come_at_once(fake: FakeHub, anonymous: httpx.Asy
 
 
 async def test_past_the_end_is_not_found(anonymous: httpx.AsyncClient) -> None:
-    """A page past the end is a 404, but the first page of nothing is an empty one."""
+    """A page past the end is a 404, but page 1 of an empty list is empty."""
     past = await anonymous.get(TAGS, params={"page": 4})
     empty = await anonymous.get("/v2/namespaces/acme/repositories/empty/tags")
 
@@ -70,7 +70,7 @@ async def test_past_the_end_is_not_found(anonymous: httpx.AsyncClient) -> None:
 
 
 async def test_a_missing_namespace_is_an_empty_one(anonymous: httpx.AsyncClient) -> None:
-    """Tags of a namespace that nobody has are none; of a missing repository they are not found."""
+    """The tags of an unknown namespace are an empty list, those of an unknown repository a 404."""
     namespace = await anonymous.get("/v2/namespaces/nobody/repositories/python/tags")
     repository = await anonymous.get("/v2/namespaces/acme/repositories/nothing/tags")
 
@@ -79,7 +79,7 @@ async def test_a_missing_namespace_is_an_empty_one(anonymous: httpx.AsyncClient)
 
 
 async def test_one_tag(anonymous: httpx.AsyncClient) -> None:
-    """A tag is the same alone as in the list, and not found where there is none."""
+    """A tag is the same as in the list, and a 404 if it does not exist."""
     listed = (await anonymous.get(TAGS)).json()["results"][1]
 
     assert listed == (await anonymous.get(f"{TAGS}/{listed['name']}")).json()
@@ -97,15 +97,15 @@ async def test_one_tag(anonymous: httpx.AsyncClient) -> None:
         ("/v2/namespaces/acme/repositories/secret/tags", 404),
     ],
 )
-async def test_head_only_says_whether(anonymous: httpx.AsyncClient, path: str, status: int) -> None:
-    """HEAD answers 200 or 404 and no body."""
-    answer = await anonymous.head(path)
+async def test_head_returns_only_the_status(anonymous: httpx.AsyncClient, path: str, status: int) -> None:
+    """HEAD returns 200 or 404, and no body."""
+    response = await anonymous.head(path)
 
-    assert (status, b"") == (answer.status_code, answer.content)
+    assert (status, b"") == (response.status_code, response.content)
 
 
 async def test_private_tags_are_for_owners(anonymous: httpx.AsyncClient, moby: httpx.AsyncClient) -> None:
-    """Those who may not see a private repository are told that there is none."""
+    """For others a private repository does not exist."""
     path = "/v2/namespaces/acme/repositories/secret/tags"
 
     assert (await anonymous.get(path)).status_code == 404
@@ -131,18 +131,18 @@ async def test_tags_look_like_the_real_ones(anonymous: httpx.AsyncClient) -> Non
 
 
 async def test_a_repository_is_added_once(fake: FakeHub) -> None:
-    """A second repository of the same name is refused."""
+    """A second repository with the same name is rejected."""
     with pytest.raises(ValueError, match="library/python"):
         fake.add_repository("library", "python")
 
 
 async def names(client: httpx.AsyncClient, path: str = TAGS, **query: str | int) -> list[str]:
-    answer = await client.get(path, params={"page_size": 100, **query})
-    return [tag["name"] for tag in answer.json()["results"]]
+    response = await client.get(path, params={"page_size": 100, **query})
+    return [tag["name"] for tag in response.json()["results"]]
 
 
 async def test_tags_are_found_by_part_of_their_name(anonymous: httpx.AsyncClient) -> None:
-    """`name` keeps the tags whose name has it somewhere, and the count is theirs."""
+    """`name` selects tags whose name contains it, and the count is of those."""
     assert ["0.0.5", "0.1.5"] == await names(anonymous, name=".5")
     page = (await anonymous.get(TAGS, params={"name": "0.1.", "page_size": 4})).json()
     assert (10, 4) == (page["count"], len(page["results"]))
@@ -150,8 +150,8 @@ async def test_tags_are_found_by_part_of_their_name(anonymous: httpx.AsyncClient
     assert [] == await names(anonymous, name="nothing")
 
 
-async def test_tags_come_in_any_order(fake: FakeHub, anonymous: httpx.AsyncClient) -> None:
-    """The newest first and Z to A; with a minus the other way round; what is no order is the usual one."""
+async def test_tags_are_sorted(fake: FakeHub, anonymous: httpx.AsyncClient) -> None:
+    """Newest first and Z to A; reversed with a minus; an unknown order is the default."""
     fake.add_repository("library", "few", tags=["b", "c", "a"])
     path = TAGS.replace("python", "few")
     orders = {ordering: await names(anonymous, path, ordering=ordering) for ordering in ORDERS}
@@ -170,7 +170,7 @@ ORDERS = {
 
 
 async def test_a_push_comes_first(fake: FakeHub, moby: httpx.AsyncClient, clock: VirtualClock) -> None:
-    """A pushed tag heads the list, a known one moves there with a new digest, and the log tells of each."""
+    """A pushed tag is first in the list, an existing one moves there with a new digest, and the log has both."""
     path = "/v2/namespaces/acme/repositories/secret/tags"
     old = (await moby.get(f"{path}/1.0")).json()
     clock.advance(60)
@@ -190,8 +190,8 @@ async def test_a_push_comes_first(fake: FakeHub, moby: httpx.AsyncClient, clock:
     assert text == events[0]["action_description"]
 
 
-async def test_a_push_makes_the_repository(fake: FakeHub, anonymous: httpx.AsyncClient) -> None:
-    """What is pushed to is there, for an account with an event; a namespace without an account has no log."""
+async def test_a_push_creates_the_repository(fake: FakeHub, anonymous: httpx.AsyncClient) -> None:
+    """The repository exists, and an account has an event; a namespace without an account has no log."""
     fake.push_tag("acme", "new", "latest")
     fake.push_tag("nobody", "new", "latest")
 
@@ -200,16 +200,16 @@ async def test_a_push_makes_the_repository(fake: FakeHub, anonymous: httpx.Async
     assert ["repo.tag.push", "repo.create"] == [event["action"] for event in fake.events("acme")[:2]]
 
 
-async def test_setting_up_is_no_event(fake: FakeHub) -> None:
-    """The log has what clients do, not what the test puts there."""
+async def test_setup_is_not_in_the_audit_log(fake: FakeHub) -> None:
+    """The log has changes by clients, not by `add_repository`."""
     before = fake.event_ids("acme")
     fake.add_repository("acme", "another", tags=3)
 
     assert before == fake.event_ids("acme")
 
 
-async def test_a_removed_tag_is_gone(fake: FakeHub, moby: httpx.AsyncClient) -> None:
-    """By the test as by a client: no route has it, and the log tells."""
+async def test_a_deleted_tag_is_gone(fake: FakeHub, moby: httpx.AsyncClient) -> None:
+    """Deleted by the test or by a client, it is a 404 and in the log."""
     path = "/v2/namespaces/acme/repositories/secret/tags"
     fake.remove_tag("acme", "secret", "latest")
     assert ["1.0"] == await names(moby, path)
@@ -232,7 +232,7 @@ async def test_a_removed_tag_is_gone(fake: FakeHub, moby: httpx.AsyncClient) -> 
 async def test_only_administrators_delete_tags(
     fake: FakeHub, anonymous: httpx.AsyncClient, moby: httpx.AsyncClient
 ) -> None:
-    """Others are refused, and so are tokens without the scope; a token that has it is named in the log."""
+    """Other users are forbidden, and so are tokens without the scope; the log names a token with it."""
     fake.add_repository("acme", "open", tags=["a", "b"])
     path = "/v2/namespaces/acme/repositories/open/tags/a"
 
@@ -250,19 +250,19 @@ async def test_only_administrators_delete_tags(
     assert 'moby - access token "token 1"' == fake.events("acme")[0]["actor"]
 
 
-async def test_a_private_repository_hides_from_deleting(fake: FakeHub, anonymous: httpx.AsyncClient) -> None:
-    """A stranger hears of no such tag, not of a forbidden one."""
+async def test_deleting_does_not_reveal_a_private_repository(fake: FakeHub, anonymous: httpx.AsyncClient) -> None:
+    """For others the tag is a 404, not a 403."""
     login = {"username": "octopus", "password": PASSWORD}
     bearer = (await anonymous.post("/v2/users/login", json=login)).json()["token"]
     path = "/v2/namespaces/acme/repositories/secret/tags/1.0"
 
-    answer = await anonymous.delete(path, headers={"authorization": f"Bearer {bearer}"})
-    assert (404, {"message": "object not found", "errinfo": {}}) == (answer.status_code, answer.json())
+    response = await anonymous.delete(path, headers={"authorization": f"Bearer {bearer}"})
+    assert (404, {"message": "object not found", "errinfo": {}}) == (response.status_code, response.json())
     assert 0 == fake.count(status=204)
 
 
 async def test_pushed_tags_through_the_client(fake: FakeHub, clock: VirtualClock) -> None:
-    """The client reads what was pushed."""
+    """The client reads a pushed tag."""
     fake.push_tag("library", "python", "3.14")
     async with AsyncHub(transport=fake.transport(), clock=clock) as hub:
         tag = await hub.repositories.list_tags("library", "python").first()

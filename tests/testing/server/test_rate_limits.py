@@ -1,4 +1,4 @@
-"""Rate limits, over plain readings of a clock."""
+"""Rate limits, over readings of a clock."""
 
 from email.utils import parsedate_to_datetime
 from typing import get_args
@@ -9,57 +9,57 @@ from hubapi.testing import RateLimitPolicy, RetryAfter
 from hubapi.testing._server.rate_limits import FixedWindow, RateLimits, RollingWindow, retry_header
 
 
-def test_a_rolling_window_lets_through_its_limit() -> None:
-    """As many requests pass as the limit says, and the next does not."""
+def test_a_rolling_window_accepts_its_limit() -> None:
+    """As many requests pass as the limit allows, and the next does not."""
     window = RollingWindow(RateLimitPolicy(3))
 
     assert [window.take(100.0).passes for _ in range(4)] == [True, True, True, False]
 
 
-def test_a_rolling_window_counts_refused_requests() -> None:
-    """Refused requests count too, so `remaining` falls below zero."""
+def test_a_rolling_window_counts_rejected_requests() -> None:
+    """Rejected requests count too, so `remaining` is negative."""
     window = RollingWindow(RateLimitPolicy(2))
 
     assert [window.take(100.0).remaining for _ in range(4)] == [1, 0, -1, -2]
 
 
 def test_a_rolling_window_frees_one_at_a_time() -> None:
-    """What was sent a window ago no longer counts, and only that."""
+    """Requests leave the window one by one, when they are a window old."""
     window = RollingWindow(RateLimitPolicy(2, 60))
     window.take(100.0)
     window.take(110.0)
 
     assert not window.take(159.9).passes
     assert not window.take(160.0).passes
-    # The one of 110 has gone, the two refused ones have not.
+    # The one of 110 has left the window, the two rejected ones have not.
     assert not window.take(170.0).passes
     assert window.take(230.0).passes
 
 
 @pytest.mark.parametrize("extra", [1, 2, 5])
-def test_a_rolling_window_tells_the_true_time(extra: int) -> None:
-    """A request passes at `free_at`, and not before, however many were refused."""
+def test_a_rolling_window_names_the_exact_time(extra: int) -> None:
+    """A request passes at `free_at`, and not before, however many were rejected."""
 
-    def refused() -> tuple[RollingWindow, float]:
+    def rejected() -> tuple[RollingWindow, float]:
         window = RollingWindow(RateLimitPolicy(3, 60))
         readings = [window.take(100.0 + number) for number in range(3 + extra)]
         return window, readings[-1].free_at
 
-    window, free_at = refused()
+    window, free_at = rejected()
     assert not window.take(free_at - 0.001).passes
-    window, free_at = refused()
+    window, free_at = rejected()
     assert window.take(free_at).passes
 
 
 def test_a_rolling_window_resets_about_a_window_from_now() -> None:
-    """`reset` is told anew each time, two seconds short of a window from now."""
+    """`reset` is two seconds less than a window from each request."""
     window = RollingWindow(RateLimitPolicy(10, 60))
 
     assert [window.take(now).reset for now in (100.4, 105.9)] == [158, 163]
 
 
 def test_a_fixed_window_starts_over_at_its_end() -> None:
-    """A window begins with a request, ends a window later for all, and never has less than nothing left."""
+    """A window begins with a request, ends one length later, and `remaining` is never negative."""
     window = FixedWindow(RateLimitPolicy(2, 60, kind="fixed"))
 
     readings = [window.take(now) for now in (100.5, 110.0, 120.0, 160.4, 160.5)]
@@ -70,8 +70,8 @@ def test_a_fixed_window_starts_over_at_its_end() -> None:
     assert readings[2].free_at == 160.5
 
 
-def test_limits_are_apart() -> None:
-    """Each account has its own window, and so has each address that comes without an account."""
+def test_accounts_and_addresses_are_limited_separately() -> None:
+    """Each account has its own window, and so has each address of anonymous requests."""
     limits = RateLimits(account=RateLimitPolicy(2), anonymous=RateLimitPolicy(1))
 
     assert limits.take("moby", "10.0.0.1", 0.0).remaining == 1
@@ -79,7 +79,7 @@ def test_limits_are_apart() -> None:
     assert limits.take("octopus", "10.0.0.1", 0.0).remaining == 1
     assert limits.take(None, "10.0.0.1", 0.0).remaining == 0
     assert limits.take(None, "10.0.0.2", 0.0).remaining == 0
-    # An account may be called as an address.
+    # An account may have the name of an address.
     assert limits.take("10.0.0.1", "10.0.0.1", 0.0).remaining == 1
 
 
@@ -100,7 +100,7 @@ def test_retry_headers_round_up(form: RetryAfter, header: tuple[bytes, bytes] | 
 
 
 def test_the_date_form_is_the_time_of_the_others() -> None:
-    """The HTTP date and the epoch are the same moment."""
+    """The HTTP date and the epoch are the same time."""
     date = retry_header("retry-after-date", now=0.0, free_at=1_700_000_060.25)
     assert date is not None
 
@@ -108,8 +108,8 @@ def test_the_date_form_is_the_time_of_the_others() -> None:
     assert len(get_args(RetryAfter)) == 6
 
 
-def test_impossible_limits_are_refused() -> None:
-    """No limit below one, no window without length, no third kind."""
+def test_invalid_limits_are_rejected() -> None:
+    """A limit below 1, a window without length and an unknown kind are errors."""
     with pytest.raises(ValueError, match="limit"):
         RateLimitPolicy(0)
     with pytest.raises(ValueError, match="window_s"):

@@ -1,4 +1,4 @@
-"""What the tests of SCIM share: a fake with two organisations that provision users, and a client for one."""
+"""A FakeHub with two organisations that provision users, and a client for one, for the tests of SCIM."""
 
 from typing import Any
 
@@ -30,24 +30,24 @@ def scim_client(fake: FakeHub, token: str = TOKEN) -> httpx.AsyncClient:
 
 async def create(client: httpx.AsyncClient, address: str, **name: str) -> dict[str, Any]:
     body = {"schemas": [USER], "userName": address, "name": name}
-    answer = await client.post("/Users", json=body)
-    assert 201 == answer.status_code, answer.text
-    user: dict[str, Any] = answer.json()
+    response = await client.post("/Users", json=body)
+    assert 201 == response.status_code, response.text
+    user: dict[str, Any] = response.json()
     return user
 
 
 async def found(client: httpx.AsyncClient, **query: str | int) -> list[str]:
-    """Return the names of the users that a search finds, in its order."""
-    answer = await client.get("/Users", params=query)
-    assert 200 == answer.status_code, answer.text
-    return [user["userName"] for user in answer.json()["resources"]]
+    """Return the names of the users that a search returns, in its order."""
+    response = await client.get("/Users", params=query)
+    assert 200 == response.status_code, response.text
+    return [user["userName"] for user in response.json()["resources"]]
 
 
-def refusal(answer: httpx.Response) -> tuple[int, str | None]:
-    """Return status and scimType of an answer in SCIM's own error shape."""
-    error = answer.json()
-    assert "application/scim+json" == answer.headers["content-type"]
+def scim_error(response: httpx.Response) -> tuple[int, str | None]:
+    """Return status and scimType of an error in SCIM's own shape."""
+    error = response.json()
+    assert "application/scim+json" == response.headers["content-type"]
     assert ["urn:ietf:params:scim:api:messages:2.0:Error"] == error["schemas"]
-    assert str(answer.status_code) == error["status"]
+    assert str(response.status_code) == error["status"]
     assert error["detail"]
-    return answer.status_code, error.get("scimType")
+    return response.status_code, error.get("scimType")

@@ -1,4 +1,4 @@
-"""The fake's SCIM, used as its users do: through `AsyncHub`."""
+"""The SCIM routes through `AsyncHub`."""
 
 import pytest
 
@@ -16,8 +16,8 @@ def fake() -> FakeHub:
     return scim_fake()
 
 
-async def test_a_user_comes_and_goes(fake: FakeHub) -> None:
-    """Over HTTP, from the first look to the last."""
+async def test_the_lifecycle_of_a_user(fake: FakeHub) -> None:
+    """A user is created, read, changed and deactivated over HTTP."""
     async with fake.serve() as url, AsyncHub(base_url=url, scim_token=TOKEN) as hub:
         jon = await hub.scim.create_user("jon@docker.com", name=ScimUserName(given_name="Jon", family_name="Snow"))
         assert jon.id is not None
@@ -38,7 +38,7 @@ async def test_a_user_comes_and_goes(fake: FakeHub) -> None:
 
 
 async def test_users_are_found(fake: FakeHub) -> None:
-    """Page after page, filtered and sorted, with names that are not kind to filters."""
+    """Searches return pages, filtered and sorted, and names with special characters are quoted."""
     names = ['x" or userName pr or "', "back\\slash", "Ünal", "line\nbreak", "日本"]
     async with AsyncHub(transport=fake.transport(), scim_token=TOKEN) as hub:
         for number, name in enumerate(names):
@@ -59,8 +59,8 @@ async def test_users_are_found(fake: FakeHub) -> None:
         assert ("moby", None) == (moby.display_name, moby.user_name)
 
 
-async def test_refusals_are_errors_of_their_kind(fake: FakeHub) -> None:
-    """With the server's words."""
+async def test_errors_are_of_their_kind(fake: FakeHub) -> None:
+    """They have the server's message."""
     async with AsyncHub(transport=fake.transport(), scim_token=OTHER_TOKEN) as hub:
         with pytest.raises(BadRequest, match="Field not found: userNam"):
             await hub.scim.list_users(filter='userNam eq "x"').collect()
@@ -71,8 +71,8 @@ async def test_refusals_are_errors_of_their_kind(fake: FakeHub) -> None:
             await hub.scim.list_schemas()
 
 
-async def test_the_server_tells_of_itself(fake: FakeHub) -> None:
-    """What the client makes of it."""
+async def test_discovery(fake: FakeHub) -> None:
+    """The client reads the server's description of itself."""
     async with AsyncHub(transport=fake.transport(), scim_token=TOKEN) as hub:
         config = await hub.scim.get_service_provider_config()
         assert config.filter is not None

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hubapi.testing import FakeHub, VirtualClock
-from tests.testing.resources.scim.scim_client import USER, create, found, refusal, scim_client, scim_fake
+from tests.testing.resources.scim.scim_client import USER, create, found, scim_client, scim_error, scim_fake
 
 pytestmark = pytest.mark.anyio
 
@@ -69,13 +69,13 @@ async def acme(fake: FakeHub, clock: VirtualClock, anyio_backend: str) -> AsyncG
         ('schemas eq "urn:ietf:params:scim:schemas:core:2.0:User"', EVERYONE),
     ],
 )
-async def test_a_filter_finds_what_it_says(acme: httpx.AsyncClient, condition: str, expected: list[str]) -> None:
-    """Names and operators in any case, values by the attribute's own rule, `not` before `and` before `or`."""
+async def test_a_filter_selects_users(acme: httpx.AsyncClient, condition: str, expected: list[str]) -> None:
+    """Names and operators match in any case, values by the attribute's rule, and `not` precedes `and` precedes `or`."""
     assert expected == await found(acme, filter=condition, sortBy="userName")
 
 
-async def test_an_id_is_compared_to_the_letter(acme: httpx.AsyncClient) -> None:
-    """It is the one attribute whose case counts."""
+async def test_an_id_is_compared_exactly(acme: httpx.AsyncClient) -> None:
+    """It is the only attribute that is case-sensitive."""
     (sam,) = (await acme.get("/Users", params={"filter": f'userName eq "{SAM}"'})).json()["resources"]
 
     assert [SAM] == await found(acme, filter=f'id eq "{sam["id"]}"')
@@ -83,7 +83,7 @@ async def test_an_id_is_compared_to_the_letter(acme: httpx.AsyncClient) -> None:
 
 
 async def test_times_are_compared_as_times(acme: httpx.AsyncClient) -> None:
-    """Whatever their zone and number of digits."""
+    """Zone and number of digits make no difference."""
     (jon,) = (await acme.get("/Users", params={"filter": f'userName eq "{JON}"'})).json()["resources"]
     created = jon["meta"]["created"]
 
@@ -117,20 +117,20 @@ async def test_times_are_compared_as_times(acme: httpx.AsyncClient) -> None:
         "(" * 500,
     ],
 )
-async def test_a_bad_filter_is_refused(acme: httpx.AsyncClient, condition: str) -> None:
-    """Also one that names what no user has: a slip should not look like an empty organisation."""
-    assert (400, "invalidFilter") == refusal(await acme.get("/Users", params={"filter": condition}))
+async def test_an_invalid_filter_is_rejected(acme: httpx.AsyncClient, condition: str) -> None:
+    """So is an unknown attribute, since a mistake should not look like an empty organisation."""
+    assert (400, "invalidFilter") == scim_error(await acme.get("/Users", params={"filter": condition}))
 
 
 def comparable(text: str) -> str:
-    """What is left of a text that is compared without its case."""
+    """Return a text as it is compared without regard to case."""
     return normalize("NFC", normalize("NFC", text).lower())
 
 
 @settings(max_examples=40, deadline=None)
 @given(names=st.lists(st.text(min_size=1), min_size=1, max_size=4), asked=st.text(), ascii_only=st.booleans())
-async def test_any_text_in_quotes_finds_who_is_called_so(names: list[str], asked: str, ascii_only: bool) -> None:
-    """Quoted as JSON, a text is nothing but a value, and finds its owners alone."""
+async def test_any_quoted_text_finds_its_users(names: list[str], asked: str, ascii_only: bool) -> None:
+    """Quoted as JSON, a text is only a value, and selects the users with that name."""
     async with scim_client(scim_fake()) as client:
         for number, name in enumerate(names):
             await create(client, f"{number}@docker.com", familyName=name)
@@ -142,7 +142,7 @@ async def test_any_text_in_quotes_finds_who_is_called_so(names: list[str], asked
 
 
 async def test_text_that_is_not_quoted_changes_the_filter(acme: httpx.AsyncClient) -> None:
-    """What a client must not let happen happens here too."""
+    """FakeHub is open to injection like the real server, so clients must quote."""
     name = 'x" or userName pr or userName eq "'
 
     assert EVERYONE == await found(acme, filter=f'userName eq "{name}"', sortBy="userName")
@@ -165,7 +165,7 @@ async def test_text_that_is_not_quoted_changes_the_filter(acme: httpx.AsyncClien
     ],
 )
 async def test_users_are_sorted(acme: httpx.AsyncClient, query: dict[str, str], expected: list[str]) -> None:
-    """Without regard to case, those without the value last, or first if descending (RFC 7644, 3.4.2.3)."""
+    """Case makes no difference; users without the value are last, or first if descending (RFC 7644, 3.4.2.3)."""
     assert expected == await found(acme, **query)
 
 
@@ -182,9 +182,9 @@ async def test_users_are_sorted(acme: httpx.AsyncClient, query: dict[str, str], 
         ({"attributes": "a b"}, "invalidPath"),
     ],
 )
-async def test_a_bad_query_is_refused(acme: httpx.AsyncClient, query: dict[str, str], scim_type: str) -> None:
-    """An order that is not known can't be followed, nor a number that is none."""
-    assert (400, scim_type) == refusal(await acme.get("/Users", params=query))
+async def test_an_invalid_query_is_rejected(acme: httpx.AsyncClient, query: dict[str, str], scim_type: str) -> None:
+    """An unknown order, an invalid number and an invalid attribute are errors."""
+    assert (400, scim_type) == scim_error(await acme.get("/Users", params=query))
 
 
 @pytest.mark.parametrize(
@@ -204,15 +204,15 @@ async def test_a_bad_query_is_refused(acme: httpx.AsyncClient, query: dict[str, 
 async def test_users_come_in_pages(
     acme: httpx.AsyncClient, query: dict[str, int], expected: list[str], start: int
 ) -> None:
-    """The total is there whatever the page; less than 1 is 1, and less than 0 is 0 (RFC 7644, 3.4.2.4)."""
+    """Every page has the total; a start below 1 is 1, and a count below 0 is 0 (RFC 7644, 3.4.2.4)."""
     page = (await acme.get("/Users", params={"sortBy": "userName", **query})).json()
 
     assert expected == [user["userName"] for user in page["resources"]]
     assert (4, start, len(expected)) == (page["totalResults"], page["startIndex"], page["itemsPerPage"])
 
 
-async def test_a_filter_counts_into_the_total(acme: httpx.AsyncClient) -> None:
-    """The total is of what is found."""
+async def test_the_total_is_of_the_filtered_users(acme: httpx.AsyncClient) -> None:
+    """Users that the filter excludes do not count."""
     page = (await acme.get("/Users", params={"filter": 'userName co "docker"', "count": 1})).json()
 
     assert (3, 1) == (page["totalResults"], page["itemsPerPage"])
@@ -222,7 +222,7 @@ async def test_a_filter_counts_into_the_total(acme: httpx.AsyncClient) -> None:
 async def test_a_page_has_200_users_at_most(
     fake: FakeHub, anyio_backend: str, query: dict[str, int], expected: int
 ) -> None:
-    """As described; 100 if none asked for a number."""
+    """The limit is as described; the default is 100."""
     async with scim_client(fake) as client:
         for number in range(205):
             await create(client, f"{number}@docker.com")
@@ -240,8 +240,8 @@ async def test_a_page_has_200_users_at_most(
         ("", {"userName", "name", "displayName", "active", "emails", "groups", "meta"}),
     ],
 )
-async def test_attributes_limit_an_answer(acme: httpx.AsyncClient, attributes: str, expected: set[str]) -> None:
-    """Who it is and of what kind is told nonetheless (RFC 7644, 3.9)."""
+async def test_attributes_limit_a_response(acme: httpx.AsyncClient, attributes: str, expected: set[str]) -> None:
+    """`id` and `schemas` are always included (RFC 7644, 3.9)."""
     query = {"filter": f'userName eq "{JON}"', "attributes": attributes}
     (listed,) = (await acme.get("/Users", params=query)).json()["resources"]
     alone = (await acme.get(f"/Users/{listed['id']}", params={"attributes": attributes})).json()

@@ -7,7 +7,15 @@ import httpx
 import pytest
 
 from hubapi.testing import FakeHub, VirtualClock
-from tests.testing.resources.scim.scim_client import OTHER_TOKEN, USER, create, found, refusal, scim_client, scim_fake
+from tests.testing.resources.scim.scim_client import (
+    OTHER_TOKEN,
+    USER,
+    create,
+    found,
+    scim_client,
+    scim_error,
+    scim_fake,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -31,7 +39,7 @@ async def initech(fake: FakeHub, anyio_backend: str) -> AsyncGenerator[httpx.Asy
 
 
 async def test_owners_are_users_from_the_start(acme: httpx.AsyncClient, fake: FakeHub) -> None:
-    """The organisation has them, so SCIM has them."""
+    """SCIM lists the owners of the organisation."""
     (moby,) = fake.scim_users("acme")
 
     assert ("moby", "moby@example.com", True) == (moby["displayName"], moby["userName"], moby["active"])
@@ -39,15 +47,15 @@ async def test_owners_are_users_from_the_start(acme: httpx.AsyncClient, fake: Fa
 
 
 async def test_a_user_is_created(acme: httpx.AsyncClient, clock: VirtualClock) -> None:
-    """The answer is the whole user, as every later answer is."""
+    """The response is the whole user, the same as in later responses."""
     clock.advance(0.5)
     body = {"schemas": [USER], "userName": "Jon.Snow@docker.com", "name": {"givenName": "Jon", "familyName": "Snow"}}
-    answer = await acme.post("/Users", json=body)
-    user = answer.json()
+    response = await acme.post("/Users", json=body)
+    user = response.json()
 
-    assert (201, "application/scim+json") == (answer.status_code, answer.headers["content-type"])
+    assert (201, "application/scim+json") == (response.status_code, response.headers["content-type"])
     location = f"http://hub.test/v2/scim/2.0/Users/{user['id']}"
-    assert location == answer.headers["location"]
+    assert location == response.headers["location"]
     assert 4 == UUID(user["id"]).version
     time = "2025-01-01T00:00:00Z"
     assert {
@@ -65,8 +73,8 @@ async def test_a_user_is_created(acme: httpx.AsyncClient, clock: VirtualClock) -
     assert user == (await acme.get("/Users")).json()["resources"][1]
 
 
-async def test_what_is_not_described_is_dropped(acme: httpx.AsyncClient) -> None:
-    """Identity providers send more than Docker Hub takes, and spell attributes as they like."""
+async def test_undescribed_attributes_are_ignored(acme: httpx.AsyncClient) -> None:
+    """Identity providers send more than Docker Hub accepts, with attribute names in any case."""
     user = await create(acme, "jon@docker.com")
     body = {
         "schemas": [USER, "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"],
@@ -78,10 +86,10 @@ async def test_what_is_not_described_is_dropped(acme: httpx.AsyncClient) -> None
         "title": "none",
         "groups": [],
     }
-    answer = await acme.post("/Users", json=body)
+    response = await acme.post("/Users", json=body)
 
-    assert 201 == answer.status_code
-    arya = answer.json()
+    assert 201 == response.status_code
+    arya = response.json()
     assert ("arya@docker.com", "arya", True) == (arya["userName"], arya["displayName"], arya["active"])
     assert user["id"] != arya["id"]
     assert "title" not in arya
@@ -90,22 +98,22 @@ async def test_what_is_not_described_is_dropped(acme: httpx.AsyncClient) -> None
 @pytest.mark.parametrize(
     "media_type", ["application/scim+json", "application/json", "application/scim+json; charset=utf-8"]
 )
-async def test_both_media_types_are_taken(acme: httpx.AsyncClient, media_type: str) -> None:
-    """RFC 7644, 3.8."""
+async def test_both_media_types_are_accepted(acme: httpx.AsyncClient, media_type: str) -> None:
+    """As RFC 7644, section 3.8, requires."""
     body = f'{{"schemas":["{USER}"],"userName":"jön@docker.com"}}'.encode()
-    answer = await acme.post("/Users", content=body, headers={"content-type": media_type})
+    response = await acme.post("/Users", content=body, headers={"content-type": media_type})
 
-    assert (201, "jön@docker.com") == (answer.status_code, answer.json()["userName"])
+    assert (201, "jön@docker.com") == (response.status_code, response.json()["userName"])
 
 
 @pytest.mark.parametrize("address", ["jon.snow@docker.com", "JON.SNOW@docker.com", "moby@example.com"])
 async def test_a_user_is_created_once(acme: httpx.AsyncClient, fake: FakeHub, address: str) -> None:
-    """Whatever the case of the address, and whoever set the user up; also while the user is deactivated."""
+    """The address identifies the user in any case, whether provisioned or added by the test, even while deactivated."""
     jon = await create(acme, "jon.snow@docker.com")
     await acme.put(f"/Users/{jon['id']}", json={"schemas": [USER]})
     before = fake.scim_users("acme")
 
-    assert (409, "uniqueness") == refusal(await acme.post("/Users", json={"schemas": [USER], "userName": address}))
+    assert (409, "uniqueness") == scim_error(await acme.post("/Users", json={"schemas": [USER], "userName": address}))
     assert before == fake.scim_users("acme")
 
 
@@ -130,15 +138,15 @@ async def test_a_user_is_created_once(acme: httpx.AsyncClient, fake: FakeHub, ad
         (b'{"schemas": ["%s"], "userName": "a@b", "name": {"givenName": 1}}' % USER.encode(), "invalidValue"),
     ],
 )
-async def test_a_bad_user_is_refused(acme: httpx.AsyncClient, fake: FakeHub, body: bytes, scim_type: str) -> None:
-    """With the kind of mistake it is, and without a trace."""
-    assert (400, scim_type) == refusal(await acme.post("/Users", content=body))
+async def test_an_invalid_user_is_rejected(acme: httpx.AsyncClient, fake: FakeHub, body: bytes, scim_type: str) -> None:
+    """The error names the kind of mistake, and nothing changes."""
+    assert (400, scim_type) == scim_error(await acme.post("/Users", content=body))
     assert 1 == len(fake.scim_users("acme"))
     assert [] == fake.events("acme")
 
 
-async def test_leaving_enabled_out_deactivates(acme: httpx.AsyncClient) -> None:
-    """As described: it is false by default, and `active` is what is read, not written."""
+async def test_omitting_enabled_deactivates(acme: httpx.AsyncClient) -> None:
+    """It is false by default, as described; `active` is read-only."""
     jon = await create(acme, "jon@docker.com")
 
     changed = (await acme.put(f"/Users/{jon['id']}", json={"schemas": [USER], "active": True})).json()
@@ -164,7 +172,7 @@ async def test_leaving_enabled_out_deactivates(acme: httpx.AsyncClient) -> None:
 async def test_a_name_is_changed_but_never_cleared(
     acme: httpx.AsyncClient, name: dict[str, str] | None, expected: dict[str, str]
 ) -> None:
-    """Part by part."""
+    """Given and family name are independent."""
     jon = await create(acme, "jon@docker.com", givenName="Jon", familyName="Snow")
     body = {"schemas": [USER], "enabled": True, "name": name, "userName": "other@docker.com"}
     changed = (await acme.put(f"/Users/{jon['id']}", json=body)).json()
@@ -173,8 +181,8 @@ async def test_a_name_is_changed_but_never_cleared(
     assert "jon@docker.com" == changed["userName"]
 
 
-async def test_a_change_is_dated(acme: httpx.AsyncClient, clock: VirtualClock) -> None:
-    """A request that changes nothing is none."""
+async def test_a_change_sets_last_modified(acme: httpx.AsyncClient, clock: VirtualClock) -> None:
+    """A request without effect does not."""
     jon = await create(acme, "jon@docker.com")
     clock.advance(10)
     same = (await acme.put(f"/Users/{jon['id']}", json={"schemas": [USER], "enabled": True})).json()
@@ -193,32 +201,32 @@ async def test_a_change_is_dated(acme: httpx.AsyncClient, clock: VirtualClock) -
         ({"schemas": [USER], "enabled": False, "name": []}, "invalidValue"),
     ],
 )
-async def test_a_bad_change_is_refused(
+async def test_an_invalid_change_is_rejected(
     acme: httpx.AsyncClient, fake: FakeHub, body: dict[str, object], scim_type: str
 ) -> None:
-    """And changes nothing."""
+    """The user stays as it was."""
     jon = await create(acme, "jon@docker.com")
     before = fake.scim_users("acme")
 
-    assert (400, scim_type) == refusal(await acme.put(f"/Users/{jon['id']}", json=body))
+    assert (400, scim_type) == scim_error(await acme.put(f"/Users/{jon['id']}", json=body))
     assert before == fake.scim_users("acme")
 
 
-async def test_an_organisation_sees_its_own_users_alone(acme: httpx.AsyncClient, initech: httpx.AsyncClient) -> None:
-    """To the other there is no such user, to read or to change."""
+async def test_an_organisation_sees_only_its_own_users(acme: httpx.AsyncClient, initech: httpx.AsyncClient) -> None:
+    """For others the user does not exist."""
     jon = await create(acme, "jon@docker.com")
 
     assert ["octopus@example.com"] == await found(initech)
     assert [] == await found(initech, filter=f'id eq "{jon["id"]}"')
-    assert (404, None) == refusal(await initech.get(f"/Users/{jon['id']}"))
-    assert (404, None) == refusal(await initech.put(f"/Users/{jon['id']}", json={"schemas": [USER]}))
+    assert (404, None) == scim_error(await initech.get(f"/Users/{jon['id']}"))
+    assert (404, None) == scim_error(await initech.put(f"/Users/{jon['id']}", json={"schemas": [USER]}))
     assert (await acme.get(f"/Users/{jon['id']}")).json()["active"] is True
 
 
 async def test_a_user_of_docker_hub_is_assigned(
     acme: httpx.AsyncClient, initech: httpx.AsyncClient, fake: FakeHub
 ) -> None:
-    """Who is known by the address is the same user everywhere; what an organisation says of one stays there."""
+    """An address is the same user in every organisation; the attributes are per organisation."""
     jon = await create(acme, "jon@docker.com", givenName="Jon")
     again = await create(initech, "JON@docker.com", givenName="Jonathan")
     octopus = await create(acme, "octopus@example.com")
@@ -233,7 +241,7 @@ async def test_a_user_of_docker_hub_is_assigned(
 
 
 async def test_no_two_addresses_are_one_user(acme: httpx.AsyncClient) -> None:
-    """Docker IDs that would be the same get a number."""
+    """Docker IDs that would be equal get a number."""
     addresses = [
         "jon.snow@docker.com",
         "jonsnow@docker.com",
@@ -250,7 +258,7 @@ async def test_no_two_addresses_are_one_user(acme: httpx.AsyncClient) -> None:
 async def test_provisioning_is_in_the_audit_log(
     acme: httpx.AsyncClient, initech: httpx.AsyncClient, fake: FakeHub
 ) -> None:
-    """Who comes and who goes, but not what changes nothing of that."""
+    """The log has each activation and deactivation, and no other change."""
     jon = await create(acme, "jon@docker.com")
     for enabled in (True, False, False, True):
         await acme.put(f"/Users/{jon['id']}", json={"schemas": [USER], "enabled": enabled})
@@ -261,13 +269,13 @@ async def test_provisioning_is_in_the_audit_log(
     assert [] == fake.events("initech")
 
 
-async def test_a_user_that_is_not_there(acme: httpx.AsyncClient) -> None:
-    """Is a 404, whatever is asked about it."""
-    assert (404, None) == refusal(await acme.get("/Users/d80f7c79-7730-49d8-9a41-7c42fb622d9c"))
-    assert (404, None) == refusal(await acme.put("/Users/nobody", content=b"{"))
+async def test_an_unknown_user_is_a_404(acme: httpx.AsyncClient) -> None:
+    """For every method."""
+    assert (404, None) == scim_error(await acme.get("/Users/d80f7c79-7730-49d8-9a41-7c42fb622d9c"))
+    assert (404, None) == scim_error(await acme.put("/Users/nobody", content=b"{"))
 
 
 async def test_the_same_seed_gives_the_same_users(acme: httpx.AsyncClient, fake: FakeHub) -> None:
-    """Ids included."""
+    """Including their ids."""
     async with scim_client(scim_fake()) as client:
         assert (await create(acme, "jon@docker.com"))["id"] == (await create(client, "jon@docker.com"))["id"]

@@ -1,4 +1,4 @@
-"""Every answer of the fake is what the corrected description says: by status, media type, schema and model."""
+"""Every response of FakeHub has the status, media type, schema and model of the corrected description."""
 
 from collections.abc import Iterator
 from importlib import import_module
@@ -27,11 +27,11 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def anyio_backend() -> str:
-    """One is enough: `test_backends_alike` shows that the other gets the same."""
+    """One suffices: `test_backends_alike` shows that the other gets the same responses."""
     return "asyncio"
 
 
-async def answer_to(case: Case) -> httpx.Response:
+async def response_to(case: Case) -> httpx.Response:
     clock = VirtualClock()
     fake = filled(clock=clock, **case.options)
     async with httpx.AsyncClient(transport=fake.transport(), base_url="http://hub.test") as client:
@@ -44,7 +44,7 @@ async def answer_to(case: Case) -> httpx.Response:
 
 
 def schemas_of(case: Case) -> dict[str, Schema]:
-    """What the description says of the answer; where it forgot the status, what it says of it elsewhere."""
+    """Return the described schemas of the response, or those of the status elsewhere if the operation lacks it."""
     described = OPERATIONS[case.operation].schemas(case.status)
     if described is not None:
         return described
@@ -52,35 +52,35 @@ def schemas_of(case: Case) -> dict[str, Schema]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-async def test_an_answer_is_as_described(case: Case) -> None:
+async def test_a_response_is_as_described(case: Case) -> None:
     """Its media type and its JSON, by an independent validator.
 
     The model holds all of it, read strictly. An error response without a model gives its message to the error.
     """
-    answer = await answer_to(case)
+    response = await response_to(case)
     schemas = schemas_of(case)
 
-    assert case.status == answer.status_code, answer.text
-    assert all(int(answer.headers[f"X-RateLimit-{told}"]) for told in ("Limit", "Reset"))
-    assert int(answer.headers["X-RateLimit-Remaining"]) < int(answer.headers["X-RateLimit-Limit"])
+    assert case.status == response.status_code, response.text
+    assert all(int(response.headers[f"X-RateLimit-{name}"]) for name in ("Limit", "Reset"))
+    assert int(response.headers["X-RateLimit-Remaining"]) < int(response.headers["X-RateLimit-Limit"])
     if not schemas:
-        assert b"" == answer.content
+        assert b"" == response.content
         return
-    media_type = answer.headers["content-type"].partition(";")[0]
+    media_type = response.headers["content-type"].partition(";")[0]
     assert media_type in schemas
-    value, schema = answer.json(), schemas[media_type]
+    value, schema = response.json(), schemas[media_type]
     assert [] == schema.problems(value)
     unknown = set(schema.unknown_keys(value))
     assert unknown <= ADDED_KEYS.get(case.status, set())
     if case.status >= 400 and schema.model is Any:
-        assert message_of(answer).startswith(tuple(texts(value)))
+        assert message_of(response).startswith(tuple(texts(value)))
         return
     described = {key: held for key, held in value.items() if f"$.{key}" not in unknown}
-    assert comparable(described) == comparable(held_by(schema.model, answer.content))
+    assert comparable(described) == comparable(held_by(schema.model, response.content))
 
 
 def held_by(model: Any, content: bytes) -> Any:
-    """What a model keeps of an answer, read strictly."""
+    """Return the response as the model holds it, read strictly."""
     if model is Any or codec._is_native(model):
         read = msgspec.json.decode(content, type=model)
     else:
@@ -90,10 +90,10 @@ def held_by(model: Any, content: bytes) -> Any:
     return msgspec.json.decode(codec.encode(read))
 
 
-def message_of(answer: httpx.Response) -> str:
-    """The message of the client's error."""
-    operation: Operation[Any] = Operation(id="x", method=answer.request.method, path="/", result=NoneType)
-    return error_of(Response(status=answer.status_code, headers={}, content=answer.content), operation).message
+def message_of(response: httpx.Response) -> str:
+    """Return the message of the client's error."""
+    operation: Operation[Any] = Operation(id="x", method=response.request.method, path="/", result=NoneType)
+    return error_of(Response(status=response.status_code, headers={}, content=response.content), operation).message
 
 
 def texts(value: Any) -> Iterator[str]:
@@ -108,7 +108,7 @@ def texts(value: Any) -> Iterator[str]:
 
 
 def comparable(value: Any) -> Any:
-    """Without nulls, which models leave out, and with times as moments, however many digits they are written with."""
+    """Return a value without nulls, which models omit, and with times as datetimes, whatever their format."""
     match value:
         case dict():
             return {key: comparable(held) for key, held in value.items() if held is not None}
@@ -124,7 +124,7 @@ def comparable(value: Any) -> Any:
 
 
 class Capture:
-    """A client that only takes the operation down."""
+    """A client that only records the operation."""
 
     def __init__(self) -> None:
         self.operation: Operation[Any] | None = None
@@ -136,7 +136,7 @@ class Capture:
 
 @pytest.mark.parametrize("described", OPERATIONS.values(), ids=OPERATIONS)
 async def test_the_client_reads_into_the_described_model(described: Any) -> None:
-    """What an endpoint function returns is the model of the one success that is described, or nothing."""
+    """An endpoint function returns the model of the one described success, or None."""
     group, _, function = described.name.partition(".")
     endpoint = getattr(import_module(f"hubapi._generated.endpoints.{group}"), function)
     capture = Capture()
@@ -151,8 +151,8 @@ async def test_the_client_reads_into_the_described_model(described: Any) -> None
     assert (described.method, described.path) == (capture.operation.method, capture.operation.path)
 
 
-def test_every_described_status_is_asked_for() -> None:
-    """Of every operation, also of one that the next description brings; but for what the fake never answers."""
+def test_every_described_status_has_a_case() -> None:
+    """For every operation, including those of later descriptions, except for responses that FakeHub never sends."""
     asked = {(case.operation, str(case.status)) for case in CASES}
     by_default = {case.operation for case in CASES if str(case.status) not in OPERATIONS[case.operation].statuses}
     described = {(name, status) for name, operation in OPERATIONS.items() for status in operation.statuses}
@@ -162,7 +162,7 @@ def test_every_described_status_is_asked_for() -> None:
 
 
 def test_every_undescribed_status_is_known() -> None:
-    """What the fake answers beyond the description is listed; and nothing that is described by now."""
+    """Responses beyond the description are listed, and none that is described meanwhile."""
     found = {(case.operation, case.status) for case in CASES if OPERATIONS[case.operation].schemas(case.status) is None}
 
     assert {(name, status) for name, statuses in UNDESCRIBED.items() for status in statuses} == found

@@ -1,4 +1,4 @@
-"""How the client takes what a fake does wrong."""
+"""The client's reactions to faults."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -31,7 +31,7 @@ MONTH_S = 30 * 86_400
 
 @pytest.fixture
 def fake(fake: FakeHub) -> FakeHub:
-    """One with tags that fill two pages and a bit."""
+    """A FakeHub whose tags fill three pages of the client."""
     fake.add_repository("library", "python", tags=250)
     return fake
 
@@ -60,10 +60,10 @@ by_both_ways = pytest.mark.parametrize("carrier", ["in process", "loopback"])
 
 @by_both_ways
 @pytest.mark.parametrize(("when", "tokens"), [("before", 1), ("after", 2)])
-async def test_a_lost_answer_to_a_create_is_not_asked_for_again(
+async def test_a_create_without_a_response_is_not_sent_again(
     fake: FakeHub, carrier: str, when: Literal["before", "after"], tokens: int
 ) -> None:
-    """Nobody knows whether it was done; doing it twice would be worse than saying so."""
+    """It may have been processed; creating twice would be worse than an error."""
     fake.inject(faults.Drop(when), operation="access_tokens.create")
     async with reaching(fake, carrier) as hub:
         with pytest.raises(NoResponseError):
@@ -88,8 +88,8 @@ async def test_a_lost_answer_to_a_create_is_not_asked_for_again(
     ],
     ids=str,
 )
-async def test_what_only_reads_is_asked_for_again(fake: FakeHub, carrier: str, fault: faults.Fault) -> None:
-    """And succeeds, once the fault is used up."""
+async def test_a_read_is_sent_again(fake: FakeHub, carrier: str, fault: faults.Fault) -> None:
+    """It succeeds once the fault no longer applies."""
     injected = fake.inject(fault, operation="repositories.get_tag", times=3)
     async with reaching(fake, carrier) as hub:
         tag = await hub.repositories.get_tag("library", "python", "latest")
@@ -107,7 +107,7 @@ async def test_what_only_reads_is_asked_for_again(fake: FakeHub, carrier: str, f
     ],
     ids=str,
 )
-async def test_what_does_not_pass_is_an_error_of_its_kind(
+async def test_a_lasting_fault_raises_its_error(
     fake: FakeHub, hub: AsyncHub, fault: faults.Fault, error: type[Exception]
 ) -> None:
     """After the last attempt."""
@@ -118,8 +118,8 @@ async def test_what_does_not_pass_is_an_error_of_its_kind(
     assert RetryPolicy().max_attempts == injected.matched
 
 
-async def test_a_firewall_is_not_the_server(fake: FakeHub, hub: AsyncHub) -> None:
-    """A 403 in plain text comes from something in front of it, on a login too; nobody insists."""
+async def test_a_403_of_a_firewall_is_blocked(fake: FakeHub, hub: AsyncHub) -> None:
+    """A 403 in plain text does not come from the server, and is not sent again."""
     fake.inject(faults.Text(), operation="audit_logs.*")
     with pytest.raises(Blocked, match="1010"):
         await hub.audit_logs.list("acme").first()
@@ -127,8 +127,8 @@ async def test_a_firewall_is_not_the_server(fake: FakeHub, hub: AsyncHub) -> Non
     assert 1 == fake.count(operation="audit_logs.list")
 
 
-async def test_a_wait_of_a_month_is_refused_at_once(fake: FakeHub, hub: AsyncHub, clock: VirtualClock) -> None:
-    """The error says until when; nobody sleeps."""
+async def test_a_wait_of_a_month_is_an_error_at_once(fake: FakeHub, hub: AsyncHub, clock: VirtualClock) -> None:
+    """The error has the time to wait; the client does not sleep."""
     fake.inject(faults.TooMany(wait_s=MONTH_S), operation="repositories.list_tags")
     with pytest.raises(RateLimited) as caught:
         await hub.repositories.list_tags("library", "python").first()
@@ -146,8 +146,8 @@ async def test_a_short_wait_is_waited_for(fake: FakeHub, hub: AsyncHub, clock: V
     assert 20 <= clock.monotonic() < 30
 
 
-async def test_a_slow_server_meets_the_deadline(fake: FakeHub, hub: AsyncHub, clock: VirtualClock) -> None:
-    """In virtual time: an hour's pause ends after the ten seconds that the call was given."""
+async def test_a_slow_response_exceeds_the_deadline(fake: FakeHub, hub: AsyncHub, clock: VirtualClock) -> None:
+    """The delay of an hour ends after the call's ten seconds of virtual time."""
     fake.inject(faults.SlowHeaders(3600), operation="audit_logs.list")
     with pytest.raises(DeadlineExceeded):
         await hub.with_options(deadline=10).audit_logs.list("acme").first()
@@ -156,10 +156,10 @@ async def test_a_slow_server_meets_the_deadline(fake: FakeHub, hub: AsyncHub, cl
 
 
 @pytest.mark.parametrize("fault", [faults.SlowHeaders(3600), faults.SlowBody(3600)], ids=str)
-async def test_a_server_that_falls_silent_is_asked_again(
+async def test_a_request_is_sent_again_after_a_read_timeout(
     fake: FakeHub, hub: AsyncHub, clock: VirtualClock, fault: faults.Fault
 ) -> None:
-    """After the seconds that may pass without a byte."""
+    """The timeout is the longest time without a byte."""
     fake.inject(fault, operation="repositories.get_tag")
     tag = await hub.repositories.get_tag("library", "python", "latest")
 
@@ -168,10 +168,10 @@ async def test_a_server_that_falls_silent_is_asked_again(
 
 
 @pytest.mark.parametrize(("kind", "times"), [("foreign", 1), ("repeated", None)])
-async def test_links_that_may_not_be_followed(
+async def test_unsafe_links_are_not_followed(
     fake: FakeHub, hub: AsyncHub, kind: Literal["foreign", "repeated"], times: int | None
 ) -> None:
-    """An error, and no request after the page that it came on."""
+    """The client raises an error, and sends no further request."""
     injected = fake.inject(faults.Next(kind), times=times)
     with pytest.raises(UnsafeLinkError):
         await hub.repositories.list_tags("library", "python").collect()
@@ -181,7 +181,7 @@ async def test_links_that_may_not_be_followed(
 
 
 @pytest.mark.parametrize("kind", ["stale", "relative"])
-async def test_links_that_can_be_followed(fake: FakeHub, hub: AsyncHub, kind: Literal["stale", "relative"]) -> None:
+async def test_safe_links_are_followed(fake: FakeHub, hub: AsyncHub, kind: Literal["stale", "relative"]) -> None:
     """The listing is complete."""
     injected = fake.inject(faults.Next(kind), times=None)
     names = [tag.name async for tag in hub.repositories.list_tags("library", "python")]
@@ -190,8 +190,8 @@ async def test_links_that_can_be_followed(fake: FakeHub, hub: AsyncHub, kind: Li
     assert injected.matched > 0
 
 
-async def test_pages_of_another_size(fake: FakeHub, hub: AsyncHub) -> None:
-    """Listings of both kinds are complete all the same."""
+async def test_pages_of_another_size_are_complete(fake: FakeHub, hub: AsyncHub) -> None:
+    """Listings with and without links have all items."""
     fake.inject(faults.PageSize(9), times=None)
     tags = await hub.repositories.list_tags("library", "python").collect()
     events = [event.event_id async for event in hub.audit_logs.list("acme", page_size=50)]
@@ -199,8 +199,8 @@ async def test_pages_of_another_size(fake: FakeHub, hub: AsyncHub) -> None:
     assert (250, fake.event_ids("acme")) == (len(tags), events)
 
 
-async def test_dates_that_are_none(fake: FakeHub, hub: AsyncHub) -> None:
-    """What a model can't hold is an error that says where it stood."""
+async def test_invalid_dates_are_a_decode_error(fake: FakeHub, hub: AsyncHub) -> None:
+    """The error has the path of the value."""
     fake.inject(faults.BadDates(), operation="audit_logs.list")
     with pytest.raises(DecodeError) as caught:
         await hub.audit_logs.list("acme").first()
@@ -208,8 +208,8 @@ async def test_dates_that_are_none(fake: FakeHub, hub: AsyncHub) -> None:
     assert ("$.logs[0].timestamp", 2) == (caught.value.path, len(fake.requests))
 
 
-async def test_one_skewed_answer(fake: FakeHub, hub: AsyncHub, clock: VirtualClock) -> None:
-    """A login whose Date is a day off is as good as any other."""
+async def test_a_skewed_login_is_accepted(fake: FakeHub, hub: AsyncHub, clock: VirtualClock) -> None:
+    """Its token is used, although its Date is a day ahead."""
     fake.inject(faults.Skew(86_400), operation="login")
     events = await hub.audit_logs.list("acme", page_size=100).collect()
 
