@@ -6,9 +6,8 @@ from typing import Any, Generic, TypeVar, cast
 import msgspec
 from attrs import field, frozen
 
-from hubapi._datetimes import from_epoch
 from hubapi._operation import Argument, Auth, Operation
-from hubapi._pipeline.pipeline import Pipeline, listen
+from hubapi._pipeline.pipeline import Pipeline, capture_response
 from hubapi._rate_limit.headers import RateLimit, read_headers
 from hubapi.errors import ConfigurationError
 
@@ -106,13 +105,11 @@ class Raw:
             ...     answer = await hub.raw.response(hub.repositories.get_tag("library", "python", "3.13"))
             ...     return answer.result.name, answer.json(), answer.headers["date"], answer.rate_limit
         """
-        with listen() as responses:
+        with capture_response() as responses:
             result = await call
         if not responses:
             raise ConfigurationError("this call made no request, so there is no answer to show")
         last = responses[-1]
         reading = read_headers(last.headers)
-        limit = None
-        if reading:
-            limit = RateLimit(limit=reading.limit, remaining=reading.remaining, reset_at=from_epoch(reading.reset))
+        limit = reading.rate_limit if reading else None
         return RawResponse(result=result, status=last.status, headers=last.headers, body=last.content, rate_limit=limit)
