@@ -1,12 +1,14 @@
 """What is to be asked of the server, as a plain value; and the one method that asks it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Generic, Literal, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from msgspec import Struct, UnsetType
+from msgspec.structs import replace
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 Auth: TypeAlias = Literal["none", "optional", "bearer", "scim"]
 """Which bearer an operation takes: none, the hub's if it has one, the hub's, or the SCIM routes' own."""
@@ -43,6 +45,11 @@ class Operation(Struct, Generic[T], frozen=True, kw_only=True):
         """Whether sending it twice does no more than sending it once (RFC 9110, 9.2.2, or `repeatable`)."""
         return self.repeatable or self.method in {"GET", "HEAD", "PUT", "DELETE"}
 
+    def with_result(self, result: type[R]) -> "Operation[R]":
+        """Return the same operation with a result of another type."""
+        changed: Operation[Any] = replace(self, result=result)
+        return changed
+
 
 class Client(Protocol):
     """What endpoint functions need: something that sends an operation."""
@@ -50,3 +57,30 @@ class Client(Protocol):
     async def send(self, operation: Operation[T], /) -> T:
         """Send an operation and return its result."""
         ...
+
+
+class _BuiltError(Exception):
+    """Carries an operation out of the endpoint function that built it."""
+
+    def __init__(self, operation: Operation[Any]) -> None:
+        self.operation = operation
+
+
+class _Builder:
+    async def send(self, operation: Operation[T], /) -> T:
+        raise _BuiltError(operation)
+
+
+async def operation_of(call: Callable[[Client], Awaitable[T]]) -> Operation[T]:
+    """Return the operation that an endpoint function sends, without sending it.
+
+    For callers that need the response beside the result, such as a login or an export.
+
+    Args:
+        call: Calls the endpoint function with the client it is given.
+    """
+    try:
+        await call(_Builder())
+    except _BuiltError as built:
+        return built.operation
+    raise TypeError("this is no call of an endpoint function: it sent nothing")

@@ -258,4 +258,4 @@ def test_the_scim_token_comes_from_the_environment_too(monkeypatch: pytest.Monke
     assert scim_token_from_env() is None
     monkeypatch.setenv("HUBAPI_SCIM_TOKEN", "scim")
     assert Secret("scim") == scim_token_from_env()
-    assert ["scim"] == list(AsyncHub.from_env()._pipeline.line.bearers)
+    assert ["scim"] == list(AsyncHub.from_env()._pipeline.session.authentication.providers)

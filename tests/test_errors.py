@@ -312,15 +312,15 @@ def test_the_tree_is_the_one_in_its_docstring() -> None:
 
 
 @pytest.mark.anyio
-async def test_an_error_leaves_the_gate_unwrapped() -> None:
-    """The gate waits in a task group of its own, which must not make groups of what callers raise."""
+async def test_an_error_leaves_the_rate_limiter_unwrapped() -> None:
+    """The limiter waits in a task group of its own, which must not make groups of what callers raise."""
     async with VirtualClock() as clock:
-        gate = RateLimiter(60.0, clock)
-        with await gate.permit() as passage:
-            passage.answered({}, 5.0)
+        limiter = RateLimiter(60.0, clock)
+        with await limiter.acquire() as permit:
+            permit.update({}, 5.0)
 
         async def wait_and_fail() -> None:
-            with await gate.permit():
+            with await limiter.acquire():
                 raise NotFound("gone")
 
         with pytest.raises(NotFound):
@@ -330,14 +330,14 @@ async def test_an_error_leaves_the_gate_unwrapped() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_cancelled_wait_at_the_gate_is_just_cancelled() -> None:
+async def test_a_cancelled_wait_at_the_rate_limiter_is_just_cancelled() -> None:
     """No exception group where only a scope ended."""
     async with VirtualClock() as clock:
-        gate = RateLimiter(60.0, clock)
-        with await gate.permit() as passage:
-            passage.answered({}, 50.0)
+        limiter = RateLimiter(60.0, clock)
+        with await limiter.acquire() as permit:
+            permit.update({}, 50.0)
 
-        with clock.move_on_after(3) as scope, await gate.permit():
+        with clock.move_on_after(3) as scope, await limiter.acquire():
             raise AssertionError
         assert scope.cancelled_caught
         await anyio.lowlevel.checkpoint()

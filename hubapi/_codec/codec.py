@@ -20,7 +20,7 @@ from hubapi._codec.wire import WIRE
 from hubapi._datetimes import format_timestamp
 from hubapi._operation import Argument, Operation, T
 from hubapi._secret import Secret
-from hubapi._transport.transport import Request, Response
+from hubapi._transport.transport import Limits, Request, Response
 from hubapi.errors import ConfigurationError, DecodeError, shorten
 
 _TEMPLATE = re.compile(r"\{([^{}]+)\}")
@@ -36,7 +36,12 @@ _JSON = "JSON"  # what a garbled answer was expected to be
 # --- requests
 
 
-def build_request(base_url: str, operation: Operation[Any], user_agent: str) -> Request:
+def build_request(
+    base_url: str,
+    operation: Operation[Any],
+    user_agent: str,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+) -> Request:
     """Turn an operation into a request, without its bearer.
 
     Raises:
@@ -50,7 +55,8 @@ def build_request(base_url: str, operation: Operation[Any], user_agent: str) -> 
     if operation.body is not None:
         headers["content-type"] = operation.media_type
         content = encode(operation.body)
-    return Request(method=operation.method, url=base_url + target(operation), headers=headers, content=content)
+    url = base_url + target(operation)
+    return Request(method=operation.method, url=url, headers=headers, content=content, limits=limits)
 
 
 def target(operation: Operation[Any]) -> str:

@@ -26,18 +26,24 @@ def request_id(response: Response) -> str | None:
     return next((response.headers[name] for name in _REQUEST_ID_HEADERS if response.headers.get(name)), None)
 
 
-def error_of(response: Response, operation: Operation[Any]) -> StatusError:
-    """Turn an answer that is no success into its error.
+def error_of(response: Response, operation: Operation[Any], note: str = "") -> StatusError:
+    """Return the error of a response that is no success.
 
-    What a login answers is not kept, nor any body with a token in it.
+    The body of a login's response is not kept, nor any body with a token in it.
+
+    Args:
+        response: The response.
+        operation: What was asked for.
+        note: More words for the message, such as a likely cause; not for a `Blocked`, which is no word of the API's.
     """
     is_json, parsed = _parse(response.content)
     body = _entries(parsed)
     message = _special(response, operation) or (_message(parsed) if is_json else _plain(response))
     message = message or _meaning(response.status)
     keeps = not (operation.id.startswith("authentication.") or _SECRETS & body.keys())
-    return _kind(response, operation, is_json=is_json)(
-        f"{response.status} {shorten(message)}",
+    kind = _kind(response, operation, is_json=is_json)
+    return kind(
+        f"{response.status} {shorten(message)}{'' if kind is Blocked else note}",
         status=response.status,
         code=_code(body),
         message=message,
