@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 import hubapi.models
-from hubapi._codec.codec import _is_native, decode, encode
 from hubapi._codec.lenient import structure
+from hubapi._codec.response import _is_native, decode, encode
 from hubapi._codec.wire import WIRE
 from hubapi._operation import Operation
 from hubapi._transport.transport import Response

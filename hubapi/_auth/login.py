@@ -12,8 +12,8 @@ from typing import Any, Final, TypeAlias
 
 from hubapi._auth.token import Grant
 from hubapi._auth.token_store import Renewable
-from hubapi._codec.codec import decode
 from hubapi._codec.error_body import error_of
+from hubapi._codec.response import decode
 from hubapi._datetimes import parse_http_date
 from hubapi._operation import Operation
 from hubapi._secret import Secret, check_token

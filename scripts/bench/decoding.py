@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import orjson
 
-from hubapi._codec.codec import decode
+from hubapi._codec.response import decode
 from hubapi._datetimes import to_ns
 from hubapi._generated.models.audit_logs import GetAuditLogsResponse
 from hubapi._operation import Operation
