@@ -75,7 +75,7 @@ JSON_BODIES: dict[str, tuple[int, object, type[StatusError], str]] = {
         "validation failed (token_label: too long; scopes: none)",
     ),
     "fields alone": (400, {"fields": {"token_label": "too long"}}, BadRequest, "token_label: too long"),
-    "fields of lists": (400, {"fields": {"a": ["b", "c"], "d": {}}}, BadRequest, "a: b; c; d: wrong"),
+    "fields of lists": (400, {"fields": {"a": ["b", "c"], "d": {}}}, BadRequest, "a: b; c; d: invalid"),
     "rpcStatus": (400, {"code": 3, "message": "invalid page", "details": []}, BadRequest, "invalid page"),
     "SCIM": (
         404,
@@ -128,7 +128,7 @@ def test_a_json_body_gives_its_best_words(name: str) -> None:
         (403, "", "text/html", Forbidden, "an HTML page"),
         (404, "", "", NotFound, "Not Found"),
         (520, "", "", ServerError, "no explanation given"),
-        (403, '{"message": "forb', "application/json", Forbidden, "Forbidden, in JSON that can't be read"),
+        (403, '{"message": "forb', "application/json", Forbidden, "Forbidden, with JSON that can't be read"),
         (500, "<?xml version='1.0'?><Error><Message>no</Message></Error>", "application/xml", ServerError,
          "an HTML page"),
         (500, "<html><title>a &amp; b &lt;script&gt;</title>", "text/html", ServerError,

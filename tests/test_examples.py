@@ -11,7 +11,8 @@ import pytest
 
 import hubapi.models
 from hubapi._codec.lenient import structure
-from hubapi._codec.response import _is_native, decode, encode
+from hubapi._codec.request import encode
+from hubapi._codec.response import _is_native, decode
 from hubapi._codec.wire import WIRE
 from hubapi._operation import Operation
 from hubapi._transport.transport import Response

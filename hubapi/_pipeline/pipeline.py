@@ -17,7 +17,8 @@ from hubapi._auth.token_source import LOGIN_S, Bearer
 from hubapi._auth.token_store import TokenStore
 from hubapi._clock import Clock
 from hubapi._codec.error_body import error_of
-from hubapi._codec.response import build_request, decode, is_garbled
+from hubapi._codec.request import build_request
+from hubapi._codec.response import decode, is_garbled
 from hubapi._datetimes import from_epoch, parse_http_date
 from hubapi._operation import Auth, Operation
 from hubapi._pipeline.hooks import AttemptEvent, Hooks, PauseEvent, RetryEvent, TokenEvent, log_answer

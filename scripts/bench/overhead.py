@@ -7,7 +7,7 @@ from statistics import median
 import anyio
 
 from hubapi import AsyncHub, Password
-from hubapi._codec.response import build_request
+from hubapi._codec.request import build_request
 from hubapi._generated.models.audit_logs import GetAuditLogsResponse
 from hubapi._operation import Operation
 from hubapi._transport.transport import Request

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 import hubapi.models
 from hubapi import UNSET, ConfigurationError, DecodeError
 from hubapi._codec.lenient import structure
-from hubapi._codec.response import _is_native, build_request, decode, encode, is_garbled, target
+from hubapi._codec.request import build_request, encode, target
+from hubapi._codec.response import _is_native, decode, is_garbled
 from hubapi._codec.wire import WIRE
 from hubapi._datetimes import parse_timestamp
 from hubapi._operation import Argument, Operation

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from hubapi import AsyncHub, HubError
-from hubapi._codec.response import target
+from hubapi._codec.request import target
 from hubapi._operation import Operation
 from hubapi.errors import ConfigurationError
 from hubapi.models import AccessToken, AuditLog, ScimServiceProviderConfig, ScimUser, Tag

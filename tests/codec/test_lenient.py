@@ -5,7 +5,7 @@ from typing import Any
 import attrs
 import pytest
 
-from hubapi._codec.lenient import _shown, structure
+from hubapi._codec.lenient import _kind_of, structure
 
 
 @attrs.define(kw_only=True)
@@ -102,5 +102,5 @@ def test_an_answer_as_a_whole_must_be_what_it_is_to_be(value: object) -> None:
 @pytest.mark.parametrize("value", [[1], "x", 5])
 def test_what_is_no_object_where_a_map_is_due_is_an_error(value: object) -> None:
     """In a field, and as the whole answer: not an AttributeError."""
-    assert structure({"named": value}, Outer)[1] == ("$.named", f"an object, found {_shown(value)}")
-    assert structure(value, dict[str, Any])[1] == ("$", f"an object, found {_shown(value)}")
+    assert structure({"named": value}, Outer)[1] == ("$.named", f"an object, found {_kind_of(value)}")
+    assert structure(value, dict[str, Any])[1] == ("$", f"an object, found {_kind_of(value)}")

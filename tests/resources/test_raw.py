@@ -104,7 +104,7 @@ async def test_an_answer_that_is_no_json_is_a_decode_error() -> None:
     """It names the operation, without the query."""
     hub = hub_of(Script([Canned(200, b"hello")]), max_attempts=1)
 
-    with pytest.raises(DecodeError, match=r"^raw GET /v2/x: the answer \(200, no content type, 5 bytes\)"):
+    with pytest.raises(DecodeError, match=r"^raw GET /v2/x: the response \(200, no content type, 5 bytes\)"):
         await hub.raw.request("GET", "/v2/x?key=hunter2")
 
 
