@@ -17,7 +17,7 @@ from hubapi._generated.models.access_tokens import (
 )
 from hubapi._operation import Client
 from hubapi._pagination.paginator import Paginator
-from hubapi._pagination.strategies import by_link, check_page_size
+from hubapi._pagination.strategies import by_link
 
 
 @frozen
@@ -69,15 +69,11 @@ class AccessTokens:
 
         Source: https://docs.docker.com/reference/api/hub/latest/#tag/access-tokens/paths/~1v2~1access-tokens/get
         """
-        check_page_size(page_size)
 
         async def call(client: Client) -> GetAccessTokensResponse:
             return await endpoints.list(client, page_size=page_size)
 
-        fetch = by_link(
-            self._client, self._base_url, call, lambda page: page.results, lambda page: page.next, page_size=page_size
-        )
-        return Paginator("access_tokens.list", fetch)
+        return Paginator("access_tokens.list", by_link(self._client, self._base_url, call, page_size=page_size))
 
     async def get(self, uuid: str) -> AccessToken:
         """Return one token; its `token` is empty.

@@ -13,7 +13,7 @@ from hubapi._datetimes import to_aware
 from hubapi._generated.endpoints import audit_logs as endpoints
 from hubapi._generated.models.audit_logs import AuditLog, GetAuditActionsResponse
 from hubapi._pagination.paginator import Paginator
-from hubapi._pagination.strategies import by_number, check_page_size
+from hubapi._pagination.strategies import by_number
 from hubapi._pipeline.pipeline import Pipeline
 
 if TYPE_CHECKING:
@@ -72,7 +72,6 @@ class AuditLogs:
 
         Source: https://docs.docker.com/reference/api/hub/latest/#tag/audit-logs/operation/AuditLogs_GetAuditLogs
         """
-        check_page_size(page_size)
         start, end = to_aware(since), to_aware(until)
 
         async def call(page: int) -> Sequence[AuditLog] | None:
@@ -89,7 +88,7 @@ class AuditLogs:
             )
             return response.logs
 
-        return Paginator("audit_logs.list", by_number(call, page_size))
+        return Paginator("audit_logs.list", by_number(call, page_size=page_size))
 
     async def actions(self, account: str) -> GetAuditActionsResponse:
         """Return the actions that events of an account can have, by group.

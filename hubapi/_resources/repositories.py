@@ -8,7 +8,7 @@ from hubapi._generated.endpoints import repositories as endpoints
 from hubapi._generated.models.repositories import PaginatedTags, Tag
 from hubapi._operation import Client, Operation
 from hubapi._pagination.paginator import Paginator
-from hubapi._pagination.strategies import Page, State, by_link, check_page_size
+from hubapi._pagination.strategies import Page, State, by_link
 from hubapi.errors import NotFound
 
 
@@ -46,14 +46,11 @@ class Repositories:
 
         Source: https://docs.docker.com/reference/api/hub/latest/#tag/repositories/paths/~1v2~1namespaces~1{namespace}~1repositories~1{repository}~1tags/get
         """
-        check_page_size(page_size)
 
         async def call(client: Client) -> PaginatedTags:
             return await endpoints.list_tags(client, namespace, repository, page_size=page_size)
 
-        fetch = by_link(
-            self._client, self._base_url, call, lambda page: page.results, lambda page: page.next, page_size=page_size
-        )
+        fetch = by_link(self._client, self._base_url, call, page_size=page_size)
 
         async def fetch_existing(state: State) -> Page[Tag]:
             page = await fetch(state)

@@ -18,11 +18,10 @@ from hubapi._generated.models.scim import (
 )
 from hubapi._operation import Client
 from hubapi._pagination.paginator import Paginator
-from hubapi._pagination.strategies import by_index, check_page_size
+from hubapi._pagination.strategies import by_index
 from hubapi.scim import Attribute, Filter
 
 USER_SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:User"
-_MOST_USERS = 200  # a page, says the description
 
 
 @frozen
@@ -143,7 +142,6 @@ class Scim:
 
         Source: https://docs.docker.com/reference/api/hub/latest/#tag/scim/paths/~1v2~1scim~12.0~1Users/get
         """
-        check_page_size(count, _MOST_USERS, "count")
 
         async def call(start: int) -> tuple[list[ScimUser] | None, int | None]:
             page = await endpoints.list_users(
@@ -157,7 +155,7 @@ class Scim:
             )
             return page.resources, page.total_results
 
-        return Paginator("scim.list_users", by_index(call))
+        return Paginator("scim.list_users", by_index(call, count=count))
 
     async def create_user(self, user_name: str, *, name: ScimUserName | None = None) -> ScimUser:
         """Create a user, or assign an existing one to the organisation.

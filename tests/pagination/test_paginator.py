@@ -224,7 +224,7 @@ async def test_a_server_that_gives_one_page_for_ever_is_found_out(clock: Virtual
     script = Script([logs(range(3))])
     walk = hub_of(script, clock).audit_logs.list("acme", page_size=3)
 
-    with pytest.raises(HubError, match="page 2 is page 1 again"):
+    with pytest.raises(HubError, match="page 2 repeats page 1"):
         await walk.collect()
 
     assert 2 == len(script.requests)
@@ -356,10 +356,10 @@ async def test_the_same_paginator_goes_on_after_an_error(clock: VirtualClock) ->
         "[]",
         "null",
         "\ud800",
-        '{"walk":"repositories.list_tags"}',
-        '{"walk":"repositories.list_tags","state":5}',
-        '{"walk":"repositories.list_tags","state":{},"skip":-1}',
-        '{"walk":"audit_logs.list","state":{}}',
+        '{"operation":"repositories.list_tags"}',
+        '{"operation":"repositories.list_tags","state":5}',
+        '{"operation":"repositories.list_tags","state":{},"skip":-1}',
+        '{"operation":"audit_logs.list","state":{}}',
     ],
 )
 async def test_what_is_no_cursor_of_this_listing_is_refused(cursor: str, clock: VirtualClock) -> None:
@@ -379,7 +379,7 @@ async def test_what_is_no_cursor_of_this_listing_is_refused(cursor: str, clock: 
 async def test_a_forged_cursor_sends_nothing_elsewhere(link: str, clock: VirtualClock) -> None:
     """A cursor may have been through a browser."""
     script = Script([page([1])])
-    forged = msgspec.json.encode({"walk": "repositories.list_tags", "state": {"link": link}}).decode()
+    forged = msgspec.json.encode({"operation": "repositories.list_tags", "state": {"link": link}}).decode()
 
     with pytest.raises(ConfigurationError):
         await tags(script, clock).resume(forged).collect()
@@ -390,9 +390,9 @@ async def test_a_forged_cursor_sends_nothing_elsewhere(link: str, clock: Virtual
 @pytest.mark.parametrize("state", [{"page": "2"}, {"page": 0}, {"page": True}, {"page": 2, "largest": "x"}])
 async def test_a_forged_page_number_is_refused(state: dict[str, object], clock: VirtualClock) -> None:
     """As an error of configuration, not of types."""
-    forged = msgspec.json.encode({"walk": "audit_logs.list", "state": state}).decode()
+    forged = msgspec.json.encode({"operation": "audit_logs.list", "state": state}).decode()
 
-    with pytest.raises(ConfigurationError, match="no cursor"):
+    with pytest.raises(ConfigurationError, match="not a valid cursor"):
         await hub_of(Script([logs(range(3))]), clock).audit_logs.list("acme").resume(forged).collect()
 
 

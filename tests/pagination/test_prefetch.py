@@ -187,7 +187,7 @@ async def test_fewer_than_one_page_is_refused(clock: VirtualClock) -> None:
     """Before anything is asked."""
     server = Server(clock)
 
-    with pytest.raises(ConfigurationError, match="0 pages"):
+    with pytest.raises(ConfigurationError, match="pages is 0"):
         async with server.walk().prefetch(0):
             pass
     assert [] == server.asked
