@@ -1,11 +1,13 @@
 """The vocabulary of the generated models: unset values, timestamps, and fields that JSON names differently."""
 
 from datetime import datetime
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias, TypeVar
 
 import attrs
 import msgspec
 from msgspec import UNSET, UnsetType
+
+T = TypeVar("T")
 
 Timestamp: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
 """An aware datetime. The server sends 0 to 9 digits of fraction, and sometimes no zone (D6): see `lenient`."""
@@ -25,4 +27,9 @@ def wire(name: str | None = None, *, default: Any = attrs.NOTHING, secret: bool 
     return attrs.field(default=default, repr=not secret, metadata={WIRE: name} if name else None)
 
 
-__all__ = ["UNSET", "WIRE", "Timestamp", "UnsetType", "wire"]
+def or_unset(value: T | None) -> T | UnsetType:
+    """Return a value, or `UNSET`, which is not sent, for None."""
+    return UNSET if value is None else value
+
+
+__all__ = ["UNSET", "WIRE", "Timestamp", "UnsetType", "or_unset", "wire"]

@@ -256,7 +256,7 @@ async def test_nothing_and_no_such_thing_are_told_apart_on_request(
     walk = hub_of(script, clock).repositories.list_tags("nobody", "x", must_exist=True)
 
     if expected is None:
-        with pytest.raises(NotFound, match="there is no nobody/x"):
+        with pytest.raises(NotFound, match="nobody/x does not exist"):
             await walk.collect()
     else:
         assert expected == await ids(walk)

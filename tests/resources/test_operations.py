@@ -287,7 +287,7 @@ async def test_existing_and_empty_and_missing_are_told_apart(world: World) -> No
     assert [True, True, False] == found
     assert [] == await repositories.list_tags("nobody", "x").collect()
     assert [] == await repositories.list_tags("library", "empty", must_exist=True).collect()
-    with pytest.raises(NotFound, match="no nobody/x"):
+    with pytest.raises(NotFound, match="nobody/x does not exist"):
         await repositories.list_tags("nobody", "x", must_exist=True).first()
 
 
