@@ -102,9 +102,7 @@ class Attribute:
 
     def _compared(self, operator: str, value: object) -> Filter:
         if not isinstance(value, str | bool):
-            raise ConfigurationError(
-                f"{self._name} can't be compared with a {type(value).__name__}: pass a str or bool"
-            )
+            raise ConfigurationError(f"{self._name} can't be compared with {type(value).__name__}: pass a str or bool")
         # Values in a filter are JSON (RFC 7644, 3.4.2.2), so JSON's quoting is sufficient.
         return Filter(f"{self._name} {operator} {json.dumps(value, ensure_ascii=False)}")
 
