@@ -97,8 +97,8 @@ ROWS = [
     Row(
         number=4,
         explains=(
-            "One event asked for by the pipeline (building the request, gate, token, retry, hooks, codec), less the "
-            "same request handed to the same transport, the same connections. CPU time."
+            "Requesting one event through the pipeline (building the request, rate limiter, token, retry, hooks, "
+            "codec), minus sending the same request with the same transport and connections. CPU time."
         ),
         measure=overhead,
         subject=_profile,
