@@ -89,7 +89,7 @@ def _str(value: object, _: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return str(value)
-    raise ValueError(f"text, found {_kind_of(value)}")
+    raise ValueError(f"a string, found {_kind_of(value)}")
 
 
 def _bytes(value: object, _: Any) -> bytes:
@@ -98,7 +98,7 @@ def _bytes(value: object, _: Any) -> bytes:
             return base64.b64decode(value, validate=True)
         except (binascii.Error, ValueError):
             pass
-    raise ValueError(f"base64, found {_kind_of(value)}")
+    raise ValueError(f"a base64 string, found {_kind_of(value)}")
 
 
 def _kind_of(value: object) -> str:
@@ -111,7 +111,7 @@ def _kind_of(value: object) -> str:
         case int() | float():
             return "a number"
         case str():
-            return f"text of {len(value)} characters"
+            return f"a string of {len(value)} characters"
         case Mapping():
             return "an object"
         case _:

@@ -192,7 +192,7 @@ def test_an_invalid_timestamp_is_an_error_with_its_path(text: str) -> None:
     with pytest.raises(DecodeError) as caught:
         decode_json({"results": [{}, {"last_updated": text}]}, PaginatedTags)
 
-    assert ("$.results[1].last_updated", f"a time, found text of {len(text)} characters") == (
+    assert ("$.results[1].last_updated", f"a time, found a string of {len(text)} characters") == (
         caught.value.path,
         caught.value.expected,
     )
