@@ -1,4 +1,4 @@
-"""What is to be asked of the server, as a plain value; and the one method that asks it."""
+"""One API call as a plain value, and the protocol of the clients that send it."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
@@ -11,7 +11,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 Auth: TypeAlias = Literal["none", "optional", "bearer", "scim"]
-"""Which bearer an operation takes: none, the hub's if it has one, the hub's, or the SCIM routes' own."""
+"""The token to send: none, the hub's if it has credentials (`optional`), the hub's (`bearer`), or the SCIM token."""
 
 Argument: TypeAlias = str | int | float | bool | datetime | Sequence[str] | None | UnsetType
 
@@ -19,9 +19,9 @@ Argument: TypeAlias = str | int | float | bool | datetime | Sequence[str] | None
 class Operation(Struct, Generic[T], frozen=True, kw_only=True):
     """One call of one route.
 
-    `path` is the template; `path_values` fill it, each percent-encoded on its own. A query or header argument that is
-    unset or None is not sent. A `link` of the server's own (path and query) takes the place of all of these. The body
-    never shows in a repr: a login's holds a password.
+    `path` is a template for `path_values`, each of which is percent-encoded on its own. Query and header arguments that
+    are unset or None are not sent. `link`, a path and query from the server, replaces `path` and `query`. The repr
+    never shows the body, because a login's contains a password.
     """
 
     id: str
@@ -42,7 +42,7 @@ class Operation(Struct, Generic[T], frozen=True, kw_only=True):
 
     @property
     def idempotent(self) -> bool:
-        """Whether sending it twice does no more than sending it once (RFC 9110, 9.2.2, or `repeatable`)."""
+        """Whether sending it twice has the same effect as sending it once (RFC 9110, 9.2.2, or `repeatable`)."""
         return self.repeatable or self.method in {"GET", "HEAD", "PUT", "DELETE"}
 
     def with_result(self, result: type[R]) -> "Operation[R]":
@@ -52,7 +52,7 @@ class Operation(Struct, Generic[T], frozen=True, kw_only=True):
 
 
 class Client(Protocol):
-    """What endpoint functions need: something that sends an operation."""
+    """Anything that sends operations. The endpoint functions take one."""
 
     async def send(self, operation: Operation[T], /) -> T:
         """Send an operation and return its result."""

@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeAlias
 
 from hubapi._auth.token import Grant
-from hubapi._codec.codec import decode
 from hubapi._codec.error_body import error_of
+from hubapi._codec.response import decode
 from hubapi._datetimes import parse_http_date
 from hubapi._operation import Operation, T, operation_of
 from hubapi._secret import Secret, check_token

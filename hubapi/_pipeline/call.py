@@ -10,8 +10,9 @@ from msgspec.structs import replace
 from hubapi._auth.login import is_lockout
 from hubapi._auth.token import Token
 from hubapi._auth.token_source import LOGIN_S, TokenProvider
-from hubapi._codec.codec import build_request, decode, is_garbled
 from hubapi._codec.error_body import error_of
+from hubapi._codec.request import build_request
+from hubapi._codec.response import decode, is_garbled
 from hubapi._datetimes import from_epoch, parse_http_date
 from hubapi._operation import Auth, Operation
 from hubapi._pipeline.hooks import AttemptEvent, PauseEvent, RetryEvent, TokenEvent, log_response

@@ -21,7 +21,7 @@ import msgspec
 from attrs import define, field, frozen
 from msgspec.structs import replace
 
-from hubapi._codec.codec import decode
+from hubapi._codec.response import decode
 from hubapi._datetimes import SECOND_NS, to_aware, to_ns
 from hubapi._operation import Operation
 from hubapi._pipeline.pipeline import Pipeline

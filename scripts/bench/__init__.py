@@ -1,1 +1,1 @@
-"""How fast hubapi is, as ratios to what else one would write: `python -m scripts.bench`, or `nox -s bench`."""
+"""Benchmarks of hubapi against alternatives: `python -m scripts.bench`, or `nox -s bench`."""

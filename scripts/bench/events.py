@@ -5,7 +5,7 @@ from functools import lru_cache
 from math import ceil, floor
 
 END = datetime(2026, 1, 1, tzinfo=UTC)
-"""When every log ends. That is long ago, so no event is near enough to now to be left for a next run."""
+"""The end of every log, long enough ago that no event is too recent to be exported."""
 
 PAGE = 100
 _END_S = int(END.timestamp())

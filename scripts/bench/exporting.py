@@ -44,7 +44,7 @@ class Job:
 
     @property
     def events(self) -> int:
-        """How many there are in all."""
+        """The total number of events."""
         return self.width * self.size
 
 

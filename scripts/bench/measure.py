@@ -1,7 +1,7 @@
-"""Costs, the rounds they are measured in, and what a row of the table says of them.
+"""Measured costs, the rounds they are measured in, and the rows of the table that they make.
 
-Absolute times drift by a factor of two on a busy machine: so what is compared runs by turns, each round gives one
-ratio, and the median of these is what counts. Ratios of wall times spread too where the machine is not ours alone.
+Absolute times vary by a factor of two on a busy machine, so the two sides of a comparison run alternately, each round
+gives one ratio, and a row is judged by their median. On a shared machine, ratios of wall times vary too.
 """
 
 import gc
@@ -19,13 +19,13 @@ Subject: TypeAlias = Callable[[], float]
 
 @frozen(kw_only=True)
 class Plan:
-    """How much to measure: `quick` is only to see that it works."""
+    """The amount of work to measure. `quick` only checks that the benchmark works."""
 
     rounds: int = 5
     quick: bool = False
 
     def size(self, full: int, quick: int) -> int:
-        """Return how much work to do."""
+        """Return the amount of work to do."""
         return quick if self.quick else full
 
 
@@ -34,13 +34,13 @@ class Result:
     """One line of the table.
 
     Attributes:
-        what: What was measured.
-        samples: One value for each round, or each case.
-        target: What the worst that is taken for good.
+        what: The thing measured.
+        samples: One value per round or case.
+        target: The worst value that passes.
         better: Whether less is better, or more.
-        judged: Which of the values has to reach the target.
-        unit: Of the values; `x` for a ratio.
-        note: What else there is to know.
+        judged: The value that has to reach the target.
+        unit: The unit of the values; `x` for a ratio.
+        note: Further details.
     """
 
     what: str
@@ -53,12 +53,12 @@ class Result:
 
     @property
     def median(self) -> float:
-        """The one in the middle."""
+        """The median of the samples."""
         return median(self.samples)
 
     @property
     def passes(self) -> bool:
-        """Whether it reaches its target."""
+        """Whether the result reaches its target."""
         worst = max if self.better == "less" else min
         value = self.median if self.judged == "median" else worst(self.samples)
         return value <= self.target if self.better == "less" else value >= self.target
@@ -69,10 +69,10 @@ class Row:
     """One part of the benchmark.
 
     Attributes:
-        number: What it is asked for by.
-        explains: What is compared with what, and what is fair about it: for `docs/performance.md`.
-        measure: Measures it.
-        subject: hubapi's part of it alone, to be profiled; None where there is nothing to see.
+        number: The number to select it by.
+        explains: The comparison, for `docs/performance.md`.
+        measure: The function that measures it.
+        subject: hubapi's part of it, for the profiler; None if there is nothing to profile.
     """
 
     number: int

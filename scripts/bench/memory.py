@@ -55,8 +55,8 @@ ROWS = [
     Row(
         number=6,
         explains=(
-            "The resident set of a process that does nothing but export 16 organisations side by side, at its highest, "
-            "all of Python and the libraries in it (`VmHWM` of Linux)."
+            "The peak resident set of a process that exports 16 organisations concurrently, including Python and the "
+            "libraries (`VmHWM` on Linux)."
         ),
         measure=peak,
     )

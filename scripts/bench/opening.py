@@ -78,9 +78,9 @@ ROWS = [
     Row(
         number=8,
         explains=(
-            "`import hubapi`; and a program that opens a hub and closes it, against one that imports what that one "
-            "does (httpx, httptools, attrs, cattrs, anyio and msgspec) and runs an event loop. All of it was compiled "
-            "before, as pip leaves it. CPU time, each in five fresh processes a round."
+            "`import hubapi`; and a program that opens and closes a hub, against one that imports the same libraries "
+            "(httpx, httptools, attrs, cattrs, anyio and msgspec) and runs an event loop. All modules are compiled, "
+            "as pip does at installation. CPU time, each in five new processes a round."
         ),
         measure=opening,
         subject=_profile,

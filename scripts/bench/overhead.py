@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 
 from hubapi import AsyncHub, Password
-from hubapi._codec.codec import build_request
+from hubapi._codec.request import build_request
 from hubapi._generated.models.audit_logs import GetAuditLogsResponse
 from hubapi._operation import Operation
 from hubapi._transport.transport import Request, Response
@@ -103,8 +103,8 @@ ROWS = [
     Row(
         number=4,
         explains=(
-            "One event asked for by the pipeline (building the request, gate, token, retry, hooks, codec), less the "
-            "same request handed to the same transport, the same connections. CPU time."
+            "Requesting one event through the pipeline (building the request, rate limiter, token, retry, hooks, "
+            "codec), minus sending the same request with the same transport and connections. CPU time."
         ),
         measure=overhead,
         subject=_profile,

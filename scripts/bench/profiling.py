@@ -1,4 +1,4 @@
-"""Where the CPU time of a row's subject goes: by part, then by function."""
+"""Profile of a row's CPU time, by part and by function."""
 
 import cProfile
 import pstats
@@ -15,10 +15,10 @@ _PART = re.compile(r".*/site-packages/(\w+)|.*/(hubapi/\w+(?:/\w+)?)\.py|.*/(scr
 
 
 def profile(row: Row, plan: Plan) -> int:
-    """Run a row's subject under cProfile, print what it finds, and return the exit status.
+    """Run a row's subject under cProfile, print the profile, and return the exit status.
 
-    It sees the event loop's thread alone, in that thread's CPU time, and makes small functions look dearer than they
-    are: good for finding what to look at, not for saying what it costs.
+    It measures the CPU time of the event loop's thread only, and overstates small functions: use it to find hot spots,
+    not to measure costs.
     """
     if row.subject is None:
         print(f"row {row.number} has nothing to profile", file=sys.stderr)

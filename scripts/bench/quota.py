@@ -49,7 +49,7 @@ def _simulated(plan: Plan) -> list[Result]:
             judged="worst",
         ),
         Result(
-            what="429s in 1000 answers, the same jobs",
+            what="429s in 1000 responses, the same jobs",
             samples=tuple(run.refused_per_1000 for run in runs),
             target=1.0,
             judged="worst",
@@ -128,7 +128,7 @@ def _exported(plan: Plan) -> list[Result]:
             better="more",
             judged="worst",
         ),
-        Result(what="429s in 1000 answers, the same exports", samples=refused, target=1.0, judged="worst", unit=""),
+        Result(what="429s in 1000 responses, the same exports", samples=refused, target=1.0, judged="worst", unit=""),
         Result(what="requests a page needed, the same exports", samples=asked, target=1.02, judged="worst"),
     ]
 
@@ -142,10 +142,10 @@ ROWS = [
     Row(
         number=7,
         explains=(
-            "In virtual time, so not measured but computed. First the model of the window alone, against servers "
-            "that count a rolling or a fixed one, then whole exports from a FakeHub 150 ms away. The ideal is a client "
-            "that knows the server's window and wastes none of it; an export's reads so many logs side by side, as "
-            "ours does, and the pages of each in sequence."
+            "Simulated in virtual time. First the rate limiter alone, against servers with a rolling and a fixed "
+            "window, then whole exports from a FakeHub 150 ms away. The ideal is a client that knows the server's "
+            "window and uses all of it; for exports it reads as many logs concurrently as ours, and the pages of each "
+            "in sequence."
         ),
         measure=under_a_quota,
     )

@@ -1,8 +1,8 @@
 """Stage 6: text, one plain function per construct.
 
-Text of the description reaches a module only through `repr` or through `docstrings.docstring`. Every module is parsed again
-before it leaves this stage, and may hold nothing but imports, classes, functions and assignments. Which of its imports
-a module needs is left to ruff, which takes the others away.
+Text of the description reaches a module only through `repr` or through `docstrings.docstring`. Every module is parsed
+again before it leaves this stage, and may hold nothing but imports, classes, functions and assignments. Which of its
+imports a module needs is left to ruff, which takes the others away.
 """
 
 import ast

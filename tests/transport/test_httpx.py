@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hubapi import AsyncHub, ConfigurationError, HubError, NoResponseError, NotSentError, StaticToken
-from hubapi._codec.codec import target
+from hubapi._codec.request import target
 from hubapi._operation import Operation
 from hubapi._secret import Secret
 from hubapi._transport.httpx import HttpTransport, _parse, _plain, _split
