@@ -29,7 +29,7 @@ def share(api: Api) -> Api:
 
 
 def check_required(document: Document, api: Api) -> None:
-    """Refuse a request that requires a property it doesn't declare; on an answer `required` is only a hint."""
+    """Check that requests declare the properties that they require; in a response `required` is only a hint."""
     for model in api.models.values():
         for name in sorted(model.required - {f.wire for f in model.fields}):
             if model.requests:
@@ -37,7 +37,7 @@ def check_required(document: Document, api: Api) -> None:
 
 
 def _marked(api: Api) -> Api:
-    """Note who uses each model and alias, and which way it travels."""
+    """Record which operations use each model and alias, and in which direction."""
     sent: dict[str, set[str]] = defaultdict(set)
     received: dict[str, set[str]] = defaultdict(set)
     for operation in api.operations:
@@ -50,7 +50,7 @@ def _marked(api: Api) -> Api:
         return frozenset(sent[pointer] | received[pointer])
 
     models = {
-        p: evolve(m, requests=bool(sent[p]), answers=bool(received[p]), operations=users(p))
+        p: evolve(m, requests=bool(sent[p]), responses=bool(received[p]), operations=users(p))
         for p, m in api.models.items()
     }
     aliases = {p: evolve(a, operations=a.operations | users(p)) for p, a in api.aliases.items()}
@@ -81,7 +81,7 @@ def _shape(model: Model) -> object:
 
 
 def _twins(api: Api) -> dict[str, str]:
-    """Return inline models that have the shape of another, with the one to use instead: a component if there is one."""
+    """Return the inline models that equal another, with the one to use instead: a component if there is one."""
     first: dict[object, str] = {}
     for pointer, model in sorted(api.models.items(), key=lambda item: not item[1].component):
         first.setdefault(_shape(model), pointer)
@@ -93,7 +93,7 @@ def _twins(api: Api) -> dict[str, str]:
 
 
 def _rewritten(api: Api, new: Callable[[str], Type]) -> Api:
-    """Return the description with each pointer in its types exchanged."""
+    """Return the description with each pointer in its types replaced."""
 
     def operation(old: Operation) -> Operation:
         body = evolve(old.body, type=rewrite(old.body.type, new)) if old.body else None

@@ -83,8 +83,10 @@ def test_caches_are_no_difference(tmp_path: Path, small: list[str]) -> None:
 
 def elsewhere(folder: Path, seed: str, *options: str) -> subprocess.CompletedProcess[str]:
     """Run the command in another folder, with another hash seed, language and time zone."""
+    (folder / "out" / "hubapi").mkdir(parents=True)
+    (folder / "out" / "hubapi" / "__init__.py").touch()
     environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT), "LC_ALL": "C", "TZ": "Asia/Kathmandu"}
-    command = [sys.executable, "-m", "scripts.generate", f"--out={folder / 'out'}", *options]
+    command = [sys.executable, "-m", "scripts.generate", f"--out={folder / 'out/hubapi/_generated'}", *options]
     return subprocess.run(command, check=False, env=environment, cwd=folder, capture_output=True, text=True)
 
 
@@ -94,7 +96,7 @@ def test_every_run_writes_the_same_bytes(tmp_path: Path, seed: str) -> None:
     ran = elsewhere(tmp_path, seed)
 
     assert (ran.returncode, ran.stderr) == (0, "")
-    assert tree(COMMITTED) == tree(tmp_path / "out")
+    assert tree(COMMITTED) == tree(tmp_path / "out/hubapi/_generated")
 
 
 @pytest.mark.parametrize("seed", ["0", "1", "424242"])
@@ -142,6 +144,31 @@ def test_an_empty_folder_may_be_filled(tmp_path: Path, small: list[str]) -> None
     (tmp_path / "out").mkdir()
 
     assert main([*small, f"--out={tmp_path / 'out'}"]) == 0
+
+
+def test_imports_are_absolute_in_whatever_package(tmp_path: Path, small: list[str]) -> None:
+    """The parents with an `__init__.py` are the packages that the folder is in."""
+    package = tmp_path / "not_a_package" / "outer" / "inner"
+    package.mkdir(parents=True)
+    for folder in (package, package.parent):
+        (folder / "__init__.py").touch()
+
+    assert main([*small, f"--out={package / 'out'}"]) == 0
+
+    assert "from outer.inner.out.models.things import Thing\n" in (package / "out/endpoints/things.py").read_text()
+    assert "from outer.inner.out.models.things import Thing " in (package / "out/models/__init__.py").read_text()
+
+
+@pytest.mark.parametrize("name", ["my-api", "1st", "class"])
+def test_a_folder_whose_name_is_not_a_package_name_is_refused(
+    tmp_path: Path, small: list[str], name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its modules could not import each other."""
+    assert main([*small, f"--out={tmp_path / name}"]) == 1
+
+    message = f"{tmp_path / name}: {name!r} can't be the name of a Python package; choose another --out"
+    assert [message, "1 problem; nothing was written"] == capsys.readouterr().err.splitlines()
+    assert not (tmp_path / name).exists()
 
 
 def test_a_refused_run_leaves_the_earlier_output(tmp_path: Path, small: list[str]) -> None:

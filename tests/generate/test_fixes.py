@@ -32,7 +32,8 @@ def corrected(without: int | None = None) -> Document:
 def emitted(document: Document) -> dict[str, str]:
     """Return the modules that come of a description, before they are formatted."""
     api = lower.lower(document)
-    return emit.emit(api, names.resolve(api, load(OPENAPI / "names.yaml"), document), "")
+    resolved = names.resolve(api, load(OPENAPI / "names.yaml"), document)
+    return emit.emit(api, resolved, package="hubapi._generated", header="")
 
 
 @cache

@@ -61,6 +61,7 @@ def description(text: str) -> Any:
             "name": {**prose, "type": "string"},
             "kind": {"type": "string", "enum": [text]},
             "code": {"type": "string", "pattern": text},
+            "alias": {"$ref": "#/components/schemas/alias"},
         },
     }
     content: dict[str, Value] = {"application/json": {"schema": {"$ref": "#/components/schemas/thing"}}}

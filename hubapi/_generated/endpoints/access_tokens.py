@@ -7,14 +7,13 @@ from __future__ import annotations
 from types import NoneType
 
 from hubapi._codec.wire import UNSET, UnsetType
-from hubapi._operation import Client, Operation
-
-from ..models.access_tokens import (
+from hubapi._generated.models.access_tokens import (
     AccessToken,
     CreateAccessTokenRequest,
     GetAccessTokensResponse,
     PatchAccessTokenRequest,
 )
+from hubapi._operation import Client, Operation
 
 
 async def create(client: Client, body: CreateAccessTokenRequest) -> AccessToken:

@@ -5,9 +5,8 @@
 from __future__ import annotations
 
 from hubapi._codec.wire import UNSET, Timestamp, UnsetType
+from hubapi._generated.models.audit_logs import GetAuditActionsResponse, GetAuditLogsResponse
 from hubapi._operation import Client, Operation
-
-from ..models.audit_logs import GetAuditActionsResponse, GetAuditLogsResponse
 
 
 async def list(

@@ -4,15 +4,14 @@
 
 from __future__ import annotations
 
-from hubapi._operation import Client, Operation
-
-from ..models.authentication import (
+from hubapi._generated.models.authentication import (
     AuthCreateTokenRequest,
     AuthCreateTokenResponse,
     PostUsersLoginSuccessResponse,
     Users2FALoginRequest,
     UsersLoginRequest,
 )
+from hubapi._operation import Client, Operation
 
 
 async def login(client: Client, body: UsersLoginRequest) -> PostUsersLoginSuccessResponse:

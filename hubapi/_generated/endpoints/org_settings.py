@@ -4,9 +4,8 @@
 
 from __future__ import annotations
 
+from hubapi._generated.models.org_settings import OrgSettings, UpdateOrgSettingsRequest
 from hubapi._operation import Client, Operation
-
-from ..models.org_settings import OrgSettings, UpdateOrgSettingsRequest
 
 
 async def get(client: Client, name: str) -> OrgSettings:

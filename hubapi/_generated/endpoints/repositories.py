@@ -7,9 +7,8 @@ from __future__ import annotations
 from types import NoneType
 
 from hubapi._codec.wire import UNSET, UnsetType
+from hubapi._generated.models.repositories import PaginatedTags, Tag
 from hubapi._operation import Client, Operation
-
-from ..models.repositories import PaginatedTags, Tag
 
 
 async def list_tags(

@@ -7,9 +7,7 @@ from __future__ import annotations
 from typing import Literal
 
 from hubapi._codec.wire import UNSET, UnsetType
-from hubapi._operation import Client, Operation
-
-from ..models.scim import (
+from hubapi._generated.models.scim import (
     ScimCreateUserRequest,
     ScimResourceType,
     ScimResourceTypeList,
@@ -20,6 +18,7 @@ from ..models.scim import (
     ScimUser,
     ScimUserList,
 )
+from hubapi._operation import Client, Operation
 
 
 async def get_service_provider_config(client: Client) -> ScimServiceProviderConfig:

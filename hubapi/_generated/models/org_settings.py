@@ -9,7 +9,7 @@ from attrs import define
 
 @define(kw_only=True)
 class UpdateOrgSettingsRequest:
-    """What `PUT /v2/orgs/{name}/settings` carries."""
+    """Content of `PUT /v2/orgs/{name}/settings`."""
 
     restricted_images: UpdateRestrictedImages
 

@@ -14,7 +14,7 @@ from hubapi._codec.wire import UNSET, Timestamp, UnsetType, wire
 
 @define(kw_only=True)
 class ScimResourceTypeList:
-    """What `scim_get_resource_types_resp` carries."""
+    """Content of `scim_get_resource_types_resp`."""
 
     schemas: list[str] | None = None
     total_results: int | None = wire("totalResults", default=None)
@@ -23,7 +23,7 @@ class ScimResourceTypeList:
 
 @define(kw_only=True)
 class ScimSchemaList:
-    """What `scim_get_schemas_resp` carries."""
+    """Content of `scim_get_schemas_resp`."""
 
     schemas: list[str] | None = None
     total_results: int | None = wire("totalResults", default=None)
@@ -32,7 +32,7 @@ class ScimSchemaList:
 
 @define(kw_only=True)
 class ScimUserList:
-    """What `scim_get_users_resp` carries."""
+    """Content of `scim_get_users_resp`."""
 
     schemas: list[str] | None = None
     total_results: int | None = wire("totalResults", default=None)
@@ -204,7 +204,7 @@ class ScimUserMeta:
 
 @define(kw_only=True)
 class ScimCreateUserRequest:
-    """What `scim_create_user_request` carries."""
+    """Content of `scim_create_user_request`."""
 
     schemas: Sequence[str]
     """At least 1 item."""
@@ -215,7 +215,7 @@ class ScimCreateUserRequest:
 
 @define(kw_only=True)
 class ScimUpdateUserRequest:
-    """What `scim_update_user_request` carries."""
+    """Content of `scim_update_user_request`."""
 
     schemas: Sequence[str]
     """At least 1 item."""
