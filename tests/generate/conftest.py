@@ -1,4 +1,4 @@
-"""A description written inline, run through the whole command and imported."""
+"""A fixture that runs the command on an inline description and imports the result."""
 
 import importlib
 import sys
