@@ -53,7 +53,7 @@ def lower(document: Document) -> Api:
     operations = tuple(lowering.operations())
     lowering.check_components()
     document.raise_problems()
-    api = reach.share(Api(operations, schemas.models, schemas.aliases))
+    api = reach.reached(Api(operations, schemas.models, schemas.aliases))
     reach.check_required(document, api)
     document.raise_problems()
     return api

@@ -1,7 +1,7 @@
-"""Stage 4c: which models the operations reach, which way each travels, and which inline shapes are the same.
+"""Stage 4c: the models that operations reach, the direction of each, and the inline shapes that are equal.
 
 An operation reaches what its body, its successful response and those of its error responses that have a model mention,
-directly or through the properties of a model. What no operation reaches is left out. `allOf` copies properties, so it
+directly or through the properties of a model. All others are left out. `allOf` copies properties, so it
 reaches the types of the properties but not the schema that they come from. Error responses have no model, unless the
 description marks them with `x-model`: the client turns every error body into one `StatusError`, whatever its shape.
 
@@ -18,9 +18,9 @@ from scripts.generate.ir import Api, Model, Operation, Ref, Type, refs, resolved
 from scripts.generate.load import Document
 
 
-def share(api: Api) -> Api:
-    """Leave out what is not reached, mark the direction of every model, resolve the aliases, merge equal shapes."""
-    api = _reached(_marked(api))
+def reached(api: Api) -> Api:
+    """Return the description with the models that operations reach, aliases resolved and equal shapes merged."""
+    api = _without_unused(_marked(api))
     api = _rewritten(api, lambda pointer: resolved(Ref(pointer), api.aliases))
     while twins := _twins(api):
         models = {pointer: model for pointer, model in api.models.items() if pointer not in twins}
@@ -57,7 +57,7 @@ def _marked(api: Api) -> Api:
     return evolve(api, models=models, aliases=aliases)
 
 
-def _reached(api: Api) -> Api:
+def _without_unused(api: Api) -> Api:
     """Return the description without the models and aliases that no operation uses."""
     models = {pointer: model for pointer, model in api.models.items() if model.operations}
     aliases = {pointer: alias for pointer, alias in api.aliases.items() if alias.operations}
