@@ -139,7 +139,7 @@ def with_times_of(written: Any, value: Any) -> Any:
 # --- every model, composed of its properties' examples
 
 
-SENT = sorted(pointer for pointer, model in API.models.items() if model.requests and not model.answers)
+SENT = sorted(pointer for pointer, model in API.models.items() if model.requests and not model.responses)
 
 
 @pytest.mark.parametrize("pointer", sorted(API.models.keys() - SENT))

@@ -113,8 +113,7 @@ def test_the_imports_were_read() -> None:
     """Otherwise the tests below would pass by reading nothing."""
     assert len(MODULES) > 50
     assert Import("hubapi._client", "hubapi._pipeline.pipeline", False, False) in IMPORTS
-    relative = Import("hubapi._generated.endpoints.scim", "hubapi._generated.models.scim", False, False)
-    assert relative in IMPORTS
+    assert Import("hubapi._generated.endpoints.scim", "hubapi._generated.models.scim", False, False) in IMPORTS
     assert Import("hubapi._resources.audit_logs", "hubapi.export.run", True, False) in IMPORTS
     assert Import("hubapi", "hubapi._client", False, True) in IMPORTS
 

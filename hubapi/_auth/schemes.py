@@ -29,7 +29,7 @@ class Authentication:
 
 
 class Scheme(Protocol):
-    """How one kind of credential authenticates.
+    """The authentication of one kind of credential.
 
     Hints: https://github.com/docker/hub-feedback/issues/2478, https://github.com/docker/hub-feedback/issues/2367 (D18).
     """

@@ -20,7 +20,7 @@ RETRIED_STATUSES = frozenset({500, 502, 503, 504})
 
 
 class RetryPolicy(Struct, frozen=True, kw_only=True):
-    """How often and how long a call is repeated.
+    """The limits of repeating a call.
 
     Args:
         max_attempts: How often one call is sent at most; 429s don't count.
@@ -136,7 +136,7 @@ def backoff(attempt: int, policy: RetryPolicy, uniform: Callable[[float, float],
 
 
 class RetryBudget(Struct, eq=False):
-    """How many retries all calls of a client may still make: a bucket of tokens.
+    """The retries that all calls of a client may still make: a bucket of tokens.
 
     A retry takes one, and a call that ends gives back a fifth, with any result. So a server that fails every request
     gets at most a fifth more requests than there are calls once the reserve is spent, instead of four times as many.

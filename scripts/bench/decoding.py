@@ -65,12 +65,12 @@ def _verbatim(log: list[bytes], path: Path) -> None:
         if part.add(walk.take(lines_of(page, content))):
             part.flush()
     part.flush()
-    assert part.events == _PAGES * events.PAGE  # noqa: S101 - else it was another job
+    assert part.events == _PAGES * events.PAGE  # noqa: S101 - both have to do the same job
     part.remove()
 
 
 def _parsed(log: list[bytes], path: Path) -> None:
-    """Do the same with a fast parser, as anyone would write it."""
+    """Do the same with a fast parser, as a script would."""
     pending: list[bytes] = []
     with path.open("wb") as file:
         for content in log:
@@ -116,8 +116,8 @@ ROWS = [
     Row(
         number=1,
         explains=(
-            "Decoding a page of 100 audit events (33 KB) to a list of `AuditLog` with the codec that every response "
-            "uses, against `orjson.loads` of the same bytes to dicts. CPU time."
+            "The bytes of a page of 100 audit events (33 KB) to a list of `AuditLog`, through the codec of every "
+            "response, against `orjson.loads` of the same bytes to dicts. CPU time."
         ),
         measure=typed_page,
         subject=_profile_typed,
@@ -125,8 +125,8 @@ ROWS = [
     Row(
         number=2,
         explains=(
-            "Writing forty pages to a file, a line per event, with the export's own code (decode, split, checks, "
-            "part file), against `orjson.loads`, `orjson.dumps` of each event, join and write. CPU time."
+            "Forty pages in a row to a file, one line per event, by the export's own code (decode, split, the walk's "
+            "checks, the part file), against `orjson.loads`, `orjson.dumps` of each event, join and write. CPU time."
         ),
         measure=page_to_lines,
         subject=_profile_lines,

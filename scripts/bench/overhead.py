@@ -1,4 +1,4 @@
-"""Row 4: what the pipeline adds to its own transport, in CPU time a request."""
+"""Row 4: the CPU time that the pipeline adds to each request of its transport."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -16,7 +16,7 @@ from scripts.bench import events
 from scripts.bench.measure import Plan, Result, Row, stopwatch
 from scripts.bench.server import serving
 
-_BLOCK = 64  # calls between two turns
+_BLOCK = 64  # calls before the other subject runs
 _SMALL: Operation[GetAuditLogsResponse] = Operation(
     id="audit_logs.list",
     method="GET",
@@ -32,7 +32,7 @@ async def _no_login(operation: Operation[Any]) -> Response:
 
 
 async def _measured(url: str, width: int, rounds: int, blocks: int) -> Result:
-    """Measure, in each round, how many microseconds a call of the pipeline takes more than one of its transport."""
+    """Measure in each round the microseconds that a call of the pipeline takes beyond one of its transport."""
     async with AsyncHub(Password("moby", "hunter2-hunter2"), base_url=url) as hub:
         pipeline = hub._pipeline  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
         session = pipeline.session
@@ -66,7 +66,7 @@ async def _measured(url: str, width: int, rounds: int, blocks: int) -> Result:
 
 
 async def _cpu_s(call: Callable[[], Awaitable[object]], width: int) -> float:
-    """Return the CPU time of a block of calls, so many under way at once."""
+    """Return the CPU time of a block of calls, with `width` in flight."""
 
     async def work() -> None:
         for _ in range(_BLOCK // width):
@@ -103,8 +103,8 @@ ROWS = [
     Row(
         number=4,
         explains=(
-            "Requesting one event through the pipeline (building the request, rate limiter, token, retry, hooks, "
-            "codec), minus sending the same request with the same transport and connections. CPU time."
+            "A request for one event through the pipeline (building the request, rate limiter, token, retry, hooks, "
+            "codec), less the same request sent by the same transport on the same connections. CPU time."
         ),
         measure=overhead,
         subject=_profile,

@@ -1,4 +1,4 @@
-"""The benchmark runs, and says so where a target is missed. How fast anything is, no test asserts."""
+"""The benchmark runs, and reports the targets that are missed. No test asserts a speed."""
 
 import json
 import math
@@ -14,7 +14,7 @@ from scripts.bench.measure import Result, Row
 
 @pytest.mark.parametrize("number", sorted(ROWS))
 def test_a_row_yields_finite_numbers(number: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """In seconds, so that they say little."""
+    """A quick run takes seconds; its figures mean little."""
     assert 0 == main(["--quick", f"--rows={number}", f"--json={tmp_path / 'found.json'}"])
 
     results = json.loads((tmp_path / "found.json").read_bytes())["results"]

@@ -7,8 +7,7 @@ import pytest
 from hubapi._datetimes import from_epoch
 from hubapi._rate_limit.contention import Contention
 from hubapi._rate_limit.headers import Reading
-from hubapi._rate_limit.server_clock import FORGET_S, ServerClock
-from hubapi._rate_limit.window import COLD, Reservation, Window
+from hubapi._rate_limit.window import COLD, FORGET_S, Reservation, ServerClock, Window
 
 EPOCH = 1_700_000_000.0
 

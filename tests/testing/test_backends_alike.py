@@ -9,7 +9,7 @@ import anyio
 import pytest
 from attrs import frozen
 
-from hubapi import AsyncHub, HubError, Password, Totp
+from hubapi import AsyncHub, HubError, OrgAccessToken, Password, Totp
 from hubapi.models import RestrictedImages, ScimUserName
 from hubapi.scim import User
 from hubapi.testing import FakeHub, RateLimitPolicy, RequestRecord, VirtualClock, faults
@@ -124,8 +124,10 @@ async def test_every_operation_is_served_over_http() -> None:
         fake.serve() as url,
         AsyncHub(WHALE, scim_token=SCIM_TOKEN, base_url=url) as hub,
         AsyncHub(MOBY, base_url=url) as moby,
+        AsyncHub(OrgAccessToken("acme", "dckr_oat_acme"), base_url=url) as acme,
     ):
         await everything(hub, moby)
+        assert await acme.audit_logs.list("acme").first() is not None
 
     served = {(record.method, record.operation) for record in fake.requests if 200 <= record.status < 300}
     described = {(each.method, each.name.removeprefix("authentication.")) for each in OPERATIONS.values()}
