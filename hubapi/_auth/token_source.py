@@ -61,6 +61,10 @@ class TokenProvider(Protocol):
         """Drop the token and any refusal."""
         ...
 
+    def __hash__(self) -> int:
+        """Return the hash of the object itself: it stands for an identity."""
+        ...
+
 
 @define(eq=False, repr=False)
 class FixedToken:

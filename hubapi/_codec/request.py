@@ -1,6 +1,7 @@
 """Build an HTTP request from an operation: path and query, headers, JSON body."""
 
 import re
+from collections.abc import Hashable
 from datetime import datetime
 from functools import cache, lru_cache
 from typing import Any
@@ -26,7 +27,12 @@ _SCALAR = (str, int, float, datetime)
 
 
 def build_request(
-    base_url: str, operation: Operation[Any], user_agent: str, limits: Limits = DEFAULT_LIMITS
+    base_url: str,
+    operation: Operation[Any],
+    user_agent: str,
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+    identity: Hashable = None,
 ) -> Request:
     """Return the request for an operation. The pipeline adds the token.
 
@@ -42,7 +48,7 @@ def build_request(
         headers["content-type"] = operation.media_type
         content = encode(operation.body)
     url = base_url + target(operation)
-    return Request(method=operation.method, url=url, headers=headers, content=content, limits=limits)
+    return Request(method=operation.method, url=url, headers=headers, content=content, limits=limits, identity=identity)
 
 
 def target(operation: Operation[Any]) -> str:

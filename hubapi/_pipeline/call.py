@@ -1,6 +1,7 @@
 """One call: its attempts, its waits, and its result. The decisions are made in `retry`."""
 
 import logging
+from collections.abc import Hashable
 from typing import Any, Generic, TypeAlias, TypeVar
 
 import anyio
@@ -74,6 +75,7 @@ class Call(Struct, Generic[T], eq=False, kw_only=True):
         slots: Bounds the requests in flight.
         provider: The source of its token; None to send it without.
         limiter: The rate limiter; None for a login, which no account's limit counts.
+        identity: Requests of different identities share no connection.
     """
 
     session: Session
@@ -82,6 +84,7 @@ class Call(Struct, Generic[T], eq=False, kw_only=True):
     slots: anyio.Semaphore | None = None
     provider: TokenProvider | None = None
     limiter: RateLimiter | None = None
+    identity: Hashable = None
     attempts: int = 0
     _ends: float = float("inf")
     _refreshed: bool = False
@@ -142,7 +145,9 @@ class Call(Struct, Generic[T], eq=False, kw_only=True):
         session, operation = self.session, self.operation
         if self.provider is None and operation.auth not in {"none", "optional"}:
             raise ConfigurationError(_no_credentials(operation.auth))
-        return build_request(session.base_url, operation, session.user_agent, session.limits)
+        return build_request(
+            session.base_url, operation, session.user_agent, limits=session.limits, identity=self.identity
+        )
 
     def _drops_token(self, failure: Failure) -> bool:
         """Return whether another token may be had for a refused one, once a call; the provider drops the refused."""
@@ -198,7 +203,7 @@ class Call(Struct, Generic[T], eq=False, kw_only=True):
         began = session.clock.monotonic()
         status: int | None = None
         try:
-            response = await session.hooks.send(request, operation, self.attempts, session.transport.send)
+            response = await session.hooks.send(request, operation, self.attempts, session.exchange)
             status = response.status
         finally:
             seconds = session.clock.monotonic() - began
@@ -285,7 +290,7 @@ class Call(Struct, Generic[T], eq=False, kw_only=True):
         session = self.session
         session.counters.logins += 1
         options = replace(self.options, deadline_s=LOGIN_S)
-        login: Call[Any] = Call(session=session, operation=operation, options=options)
+        login: Call[Any] = Call(session=session, operation=operation, options=options, identity=self.identity)
         began = session.clock.monotonic()
         status: int | None = None
         try:

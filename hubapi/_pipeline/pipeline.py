@@ -74,13 +74,15 @@ class Pipeline:
         """
         session = self.session
         slots = self._slots = self._slots or anyio.Semaphore(self.options.concurrency)
+        provider = session.authentication.providers.get(operation.auth)
         call = Call(
             session=session,
             operation=operation,
             options=self.options,
             slots=slots,
-            provider=session.authentication.providers.get(operation.auth),
+            provider=provider,
             limiter=session.limiter,
+            identity=provider,
         )
         try:
             result = await call.run()

@@ -11,7 +11,8 @@ from hubapi._pipeline.lifecycle import Lifecycle
 from hubapi._pipeline.retry import RetryBudget, RetryPolicy
 from hubapi._rate_limit.limiter import RateLimiter
 from hubapi._secret import Secret
-from hubapi._transport.transport import Limits, Transport
+from hubapi._transport.exchange import exchange
+from hubapi._transport.transport import Limits, Request, Response, Transport
 from hubapi.credentials import Credentials
 
 
@@ -66,6 +67,10 @@ class Session:
     counters: Counters = field(factory=Counters)
     budget: RetryBudget = field(factory=RetryBudget)
     lifecycle: Lifecycle
+
+    async def exchange(self, request: Request) -> Response:
+        """Send a request once."""
+        return await exchange(self.transport, request)
 
     def with_credentials(self, credentials: Credentials, scim_token: Secret | None) -> "Session":
         """Return a session of other credentials: it shares everything but the login and the rate limit.

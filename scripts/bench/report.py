@@ -21,7 +21,6 @@ _BEGIN, _END = "<!-- Written by `nox -s bench -- --docs`. -->", "<!-- End of the
 _LIBRARIES = (
     "httpx",
     "httpcore",
-    "httptools",
     "anyio",
     "msgspec",
     "attrs",
