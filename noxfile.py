@@ -42,9 +42,16 @@ def demo(session: nox.Session) -> None:
     session.run("hubapi", "demo", *session.posargs)
 
 
-@nox.session(python=FOUND)
+@nox.session(python=CURRENT)
 def tests(session: nox.Session) -> None:
-    """Run the test suite on every supported Python that is installed."""
+    """Run the test suite on the Python that runs nox."""
+    _install(session, "test")
+    session.run("pytest", *ON_ALL_CORES, *session.posargs)
+
+
+@nox.session(python=[python for python in FOUND if python != CURRENT])
+def tests_elsewhere(session: nox.Session) -> None:
+    """Run the test suite on the other supported Pythons that are installed."""
     _install(session, "test")
     session.run("pytest", *ON_ALL_CORES, *session.posargs)
 
