@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from hubapi._pipeline.hooks import PauseEvent as PauseEvent
     from hubapi._pipeline.hooks import RetryEvent as RetryEvent
     from hubapi._pipeline.hooks import TokenEvent as TokenEvent
-    from hubapi._pipeline.pipeline import Options as Options
     from hubapi._pipeline.retry import RetryPolicy as RetryPolicy
+    from hubapi._pipeline.session import Options as Options
     from hubapi._rate_limit.headers import RateLimit as RateLimit
     from hubapi._rate_limit.limiter import RateLimiter as RateLimiter
     from hubapi._version import __version__ as __version__
@@ -74,7 +74,7 @@ _get, _names = attach(
         ),
         "hubapi._rate_limit.headers": "RateLimit",
         "hubapi._pagination.paginator": "Paginator",
-        "hubapi._pipeline.pipeline": "Options",
+        "hubapi._pipeline.session": "Options",
         "hubapi._pipeline.retry": "RetryPolicy",
         "hubapi._codec.wire": "UNSET UnsetType",
         "hubapi._auth.file_token_store": "FileTokenStore",

@@ -154,7 +154,7 @@ class Hooks:
     on_event: Callable[[Event], object] | None = None
     _complained: bool = field(default=False, init=False)
 
-    def tell(self, event: Event) -> None:
+    def emit(self, event: Event) -> None:
         """Report an event to whoever wants to hear of it."""
         if self.on_event is None:
             return
@@ -202,7 +202,7 @@ class Hooks:
 # --- logging
 
 
-def log_answer(operation: str, attempt: int, seconds: float, request: Request, response: Response) -> None:
+def log_response(operation: str, attempt: int, seconds: float, request: Request, response: Response) -> None:
     """Log an answer for whoever debugs: method, path, the known arguments and headers, the status."""
     if _log.isEnabledFor(logging.DEBUG):
         headers = ", ".join(f"{name}: {response.headers[name]}" for name in _SHOWN_HEADERS if name in response.headers)

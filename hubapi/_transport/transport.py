@@ -25,6 +25,9 @@ class Limits(Struct, frozen=True, kw_only=True):
     max_response_bytes: int = 64 << 20
 
 
+DEFAULT_LIMITS = Limits()
+
+
 class Request(Struct, frozen=True, kw_only=True):
     """One HTTP request.
 
@@ -42,7 +45,7 @@ class Request(Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str] = {}
     bearer: Secret | None = None
     content: bytes = b""
-    limits: Limits = Limits()
+    limits: Limits = DEFAULT_LIMITS
 
     def __repr__(self) -> str:
         return f"Request({self.method} {self.url})"

@@ -1,1 +1,1 @@
-"""Benchmarks: the speed of hubapi as ratios to the alternatives. Run `python -m scripts.bench` or `nox -s bench`."""
+"""Benchmarks of hubapi against alternatives: `python -m scripts.bench`, or `nox -s bench`."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import orjson
 
-from hubapi._codec.codec import decode
+from hubapi._codec.response import decode
 from hubapi._datetimes import to_ns
 from hubapi._generated.models.audit_logs import GetAuditLogsResponse
 from hubapi._operation import Operation
@@ -116,8 +116,8 @@ ROWS = [
     Row(
         number=1,
         explains=(
-            "The bytes of a page of 100 audit events (33 KB) to a list of `AuditLog`, through the codec of every "
-            "response, against `orjson.loads` of the same bytes to dicts. CPU time."
+            "Decoding a page of 100 audit events (33 KB) to a list of `AuditLog` with the codec that every response "
+            "uses, against `orjson.loads` of the same bytes to dicts. CPU time."
         ),
         measure=typed_page,
         subject=_profile_typed,
@@ -125,8 +125,8 @@ ROWS = [
     Row(
         number=2,
         explains=(
-            "Forty pages in a row to a file, one line per event, by the export's own code (decode, split, the walk's "
-            "checks, the part file), against `orjson.loads`, `orjson.dumps` of each event, join and write. CPU time."
+            "Writing forty pages to a file, a line per event, with the export's own code (decode, split, checks, "
+            "part file), against `orjson.loads`, `orjson.dumps` of each event, join and write. CPU time."
         ),
         measure=page_to_lines,
         subject=_profile_lines,

@@ -5,7 +5,7 @@ from functools import lru_cache
 from math import ceil, floor
 
 END = datetime(2026, 1, 1, tzinfo=UTC)
-"""The end of every log: long ago, so that an export leaves no recent event to its next run."""
+"""The end of every log, long enough ago that no event is too recent to be exported."""
 
 PAGE = 100
 _END_S = int(END.timestamp())

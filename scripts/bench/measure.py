@@ -1,7 +1,7 @@
-"""Costs, the rounds in which they are measured, and the rows of the table.
+"""Measured costs, the rounds they are measured in, and the rows of the table that they make.
 
-Absolute times drift by a factor of two on a busy machine. So the subjects of a comparison run alternately, each round
-gives one ratio, and the median ratio counts. On a shared machine, ratios of wall times vary as well.
+Absolute times vary by a factor of two on a busy machine, so the two sides of a comparison run alternately, each round
+gives one ratio, and a row is judged by their median. On a shared machine, ratios of wall times vary too.
 """
 
 import gc
@@ -19,7 +19,7 @@ Subject: TypeAlias = Callable[[], float]
 
 @frozen(kw_only=True)
 class Plan:
-    """The amount of work to measure; `quick` only checks that the benchmark runs."""
+    """The amount of work to measure. `quick` only checks that the benchmark works."""
 
     rounds: int = 5
     quick: bool = False
@@ -34,13 +34,13 @@ class Result:
     """One line of the table.
 
     Attributes:
-        what: The quantity that was measured.
-        samples: One value for each round or case.
-        target: The worst acceptable value.
+        what: The thing measured.
+        samples: One value per round or case.
+        target: The worst value that passes.
         better: Whether less is better, or more.
         judged: The value that has to reach the target.
         unit: The unit of the values; `x` for a ratio.
-        note: Further information.
+        note: Further details.
     """
 
     what: str
@@ -69,10 +69,10 @@ class Row:
     """One part of the benchmark.
 
     Attributes:
-        number: Its number on the command line and in the table.
-        explains: The comparison and its conditions, for `docs/performance.md`.
-        measure: Takes the measurements.
-        subject: hubapi's part alone, for the profiler; None if there is nothing to profile.
+        number: The number to select it by.
+        explains: The comparison, for `docs/performance.md`.
+        measure: The function that measures it.
+        subject: hubapi's part of it, for the profiler; None if there is nothing to profile.
     """
 
     number: int

@@ -55,8 +55,8 @@ ROWS = [
     Row(
         number=6,
         explains=(
-            "The peak resident set (`VmHWM` on Linux) of a process that only exports 16 organisations at once, "
-            "Python and all libraries included."
+            "The peak resident set of a process that exports 16 organisations concurrently, including Python and the "
+            "libraries (`VmHWM` on Linux)."
         ),
         measure=peak,
     )

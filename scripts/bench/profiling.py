@@ -1,4 +1,4 @@
-"""A profile of the CPU time of a row's subject: by package or module, then by function."""
+"""Profile of a row's CPU time, by part and by function."""
 
 import cProfile
 import pstats
@@ -17,8 +17,8 @@ _PART = re.compile(r".*/site-packages/(\w+)|.*/(hubapi/\w+(?:/\w+)?)\.py|.*/(scr
 def profile(row: Row, plan: Plan) -> int:
     """Run a row's subject under cProfile, print the profile, and return the exit status.
 
-    The profile has the CPU time of the event loop's thread alone, and overstates small functions: use it to find the
-    code to look at, not to measure it.
+    It measures the CPU time of the event loop's thread only, and overstates small functions: use it to find hot spots,
+    not to measure costs.
     """
     if row.subject is None:
         print(f"row {row.number} has nothing to profile", file=sys.stderr)

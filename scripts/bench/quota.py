@@ -141,10 +141,10 @@ ROWS = [
     Row(
         number=7,
         explains=(
-            "In virtual time, so not measured but computed. First the model of the window alone, against servers "
-            "that count a rolling or a fixed one, then whole exports from a FakeHub 150 ms away. The ideal is a client "
-            "that knows the server's window and wastes none of it; that of an export reads as many logs at once as "
-            "hubapi does, and the pages of each in sequence."
+            "Simulated in virtual time. First the rate limiter alone, against servers with a rolling and a fixed "
+            "window, then whole exports from a FakeHub 150 ms away. The ideal is a client that knows the server's "
+            "window and uses all of it; for exports it reads as many logs concurrently as ours, and the pages of each "
+            "in sequence."
         ),
         measure=under_a_quota,
     )

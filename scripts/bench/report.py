@@ -17,7 +17,7 @@ PAGE = ROOT / "docs" / "performance.md"
 Table: TypeAlias = Mapping[int, Sequence[Result]]
 """The results of each row, by its number."""
 
-_BEGIN, _END = "<!-- Written by `nox -s bench -- --docs`. -->", "<!-- Until here. -->"
+_BEGIN, _END = "<!-- Written by `nox -s bench -- --docs`. -->", "<!-- End of the table. -->"
 _LIBRARIES = (
     "httpx",
     "httpcore",
@@ -29,15 +29,15 @@ _LIBRARIES = (
     "orjson",
     "openapi-python-client",
 )
-_HEAD = ("row", "what", "target", "median", "lowest .. highest", "verdict", "note")
+_HEAD = ("row", "what", "target", "median", "lowest .. highest", "result", "details")
 
 
 def conditions(rounds: int) -> list[str]:
-    """Return the conditions of the measurement: date, machine, load, versions."""
+    """Return the conditions of the measurement: date, machine, load, rounds and library versions."""
     libraries = ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
     machine = f"{platform.python_implementation()} {platform.python_version()}, {os.cpu_count()} x {_processor()}"
     when = f"{datetime.now(UTC):%Y-%m-%d}, {machine}, {platform.system()}, load {os.getloadavg()[0]:.1f}"
-    return [f"{when}; {rounds} alternating rounds after a warm-up", libraries]
+    return [f"{when}; {rounds} alternating rounds, after a warm-up round", libraries]
 
 
 def _processor() -> str:
@@ -49,7 +49,7 @@ def _processor() -> str:
 
 
 def cells(number: int, result: Result) -> tuple[str, ...]:
-    """Return the cells of a row of the table."""
+    """Return the cells of a result's row."""
     limit = "<=" if result.better == "less" else ">="
     unit = f" {result.unit}".rstrip()
     return (
@@ -68,7 +68,7 @@ def _short(value: float) -> str:
 
 
 def plain(table: Table) -> str:
-    """Return the table for a terminal: one line per result, with its note below."""
+    """Return the table for a terminal: a line per result, with its details below it."""
     lines = [_HEAD[:-1], *(cells(number, result) for number, results in table.items() for result in results)]
     widths = [max(len(line[place]) for line in lines) for place in range(len(_HEAD) - 1)]
     text: list[str] = []
@@ -91,17 +91,17 @@ def rewrite(text: str, page: Path = PAGE) -> None:
     """Replace the table in the documentation.
 
     Raises:
-        ValueError: The page has no markers for the table.
+        ValueError: its place is not marked.
     """
     before, begin, rest = page.read_text(encoding="utf-8").partition(_BEGIN)
     _, end, after = rest.partition(_END)
     if not (begin and end):
-        raise ValueError(f"{page} has no place for the table: it goes between {_BEGIN} and {_END}")
+        raise ValueError(f"{page} has no place for the table: add the lines {_BEGIN} and {_END}")
     page.write_text(f"{before}{begin}\n\n{text}\n{end}{after}", encoding="utf-8")
 
 
 def save(table: Table, rounds: int, path: Path) -> None:
-    """Write all figures as JSON."""
+    """Write all measurements as JSON."""
     results = [
         {
             "row": number,

@@ -79,8 +79,8 @@ ROWS = [
         number=8,
         explains=(
             "`import hubapi`; and a program that opens and closes a hub, against one that imports the same libraries "
-            "(httpx, httptools, attrs, cattrs, anyio and msgspec) and runs an event loop. Byte code was compiled "
-            "before, as after an installation by pip. CPU time, each in five fresh processes a round."
+            "(httpx, httptools, attrs, cattrs, anyio and msgspec) and runs an event loop. All modules are compiled, "
+            "as pip does at installation. CPU time, each in five new processes a round."
         ),
         measure=startup,
         subject=_profile,

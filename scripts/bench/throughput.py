@@ -112,10 +112,10 @@ ROWS = [
     Row(
         number=3,
         explains=(
-            "`hub.audit_logs.export` of 8, and of 32, organisations at once, against a default `httpx.AsyncClient` "
-            "(100 connections, 20 of them kept: keeping all changed nothing), msgspec into raw events, join and write. "
-            "Both log in, request the same pages, and write the same lines; hubapi also checks each page, sorts the "
-            "oldest first, and syncs. Wall time."
+            "`hub.audit_logs.export` of 8 and 32 organisations concurrently, against `httpx.AsyncClient` with its "
+            "defaults (100 connections, of which it keeps 20; keeping all changed nothing), msgspec into raw events, "
+            "join and write. Both log in, request the same pages, and write the same lines; hubapi also checks each "
+            "page, sorts the events oldest first, and syncs. Wall time."
         ),
         measure=against_httpx,
         subject=_profile,
@@ -123,8 +123,8 @@ ROWS = [
     Row(
         number=5,
         explains=(
-            "The same against a client that openapi-python-client generates from the corrected description: its "
-            "models, and `json.dumps(event.to_dict())` for each line. Wall time."
+            "The same against a client that openapi-python-client generates from the corrected description during "
+            "the benchmark: its models, and `json.dumps(event.to_dict())` for each line. Wall time."
         ),
         measure=against_generated,
         subject=_profile,
@@ -132,8 +132,8 @@ ROWS = [
     Row(
         number=9,
         explains=(
-            "The cost of each event beyond those of the smallest export, in exports of growing size; short ones are "
-            "repeated. CPU time."
+            "The cost of each additional event, in exports of growing size, relative to the smallest export; short "
+            "ones are repeated. CPU time."
         ),
         measure=growth,
     ),

@@ -210,7 +210,7 @@ async def test_an_empty_answer_is_called_empty(clock: VirtualClock) -> None:
     with pytest.raises(DecodeError) as caught:
         await get(hub_of(Script([Canned(204)]), clock))
 
-    expected = "repositories.get_tag: the answer (204, no content type, 0 bytes) can't be read: it is empty"
+    expected = "repositories.get_tag: the response (204, no content type, 0 bytes) can't be read: it is empty"
     assert expected == str(caught.value)
 
 

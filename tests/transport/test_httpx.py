@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hubapi import AsyncHub, ConfigurationError, HubError, NoResponseError, NotSentError, StaticToken
-from hubapi._codec.codec import target
+from hubapi._codec.request import target
 from hubapi._operation import Operation
 from hubapi._secret import Secret
 from hubapi._transport.httpx import HttpTransport, _parse, _plain, _split
@@ -574,7 +574,7 @@ async def test_ten_thousand_cancelled_calls_do_not_starve_the_pool(anyio_backend
         AsyncHub(StaticToken("x"), base_url=url).with_options(concurrency=at_once, max_attempts=1) as hub,
     ):
         before = open_sockets()
-        transport = hub._pipeline.line.transport
+        transport = hub._pipeline.session.transport
         for _ in range(cancelled // at_once):
             all_there = anyio.Event()
             async with anyio.create_task_group() as tasks:
