@@ -14,7 +14,7 @@ from scripts.bench.measure import Result, Row
 
 @pytest.mark.parametrize("number", sorted(ROWS))
 def test_a_row_yields_finite_numbers(number: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A quick run takes seconds; its figures mean little."""
+    """In seconds, so that they say little."""
     assert 0 == main(["--quick", f"--rows={number}", f"--json={tmp_path / 'found.json'}"])
 
     results = json.loads((tmp_path / "found.json").read_bytes())["results"]

@@ -22,7 +22,7 @@ USER_SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:User"
 
 
 async def everything(hub: AsyncHub, moby: AsyncHub) -> list[Any]:
-    """Ask for every operation, both ways to log in included; return all that the client makes of the answers."""
+    """Ask for every operation, every way to log in included; return all that the client makes of the answers."""
     tokens, logs, settings = hub.access_tokens, hub.audit_logs, hub.org_settings
     repositories, scim = hub.repositories, hub.scim
     created = await tokens.create("ci", ["repo:read"])
@@ -43,6 +43,7 @@ async def everything(hub: AsyncHub, moby: AsyncHub) -> list[Any]:
         await refused(tokens.get(uuid)),
         await logs.list("acme", page_size=40).collect(),
         await logs.actions("acme"),
+        await hub.with_credentials(OrgAccessToken("acme", "dckr_oat_acme")).audit_logs.actions("acme"),
         await refused(moby.audit_logs.actions("octopus")),
         await settings.get("acme"),
         await settings.update("acme", switches),
