@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar, cast
 
 from msgspec import Struct, UnsetType
 from msgspec.structs import replace
@@ -47,8 +47,7 @@ class Operation(Struct, Generic[T], frozen=True, kw_only=True):
 
     def with_result(self, result: type[R]) -> "Operation[R]":
         """Return the same operation with a result of another type."""
-        changed: Operation[Any] = replace(self, result=result)
-        return changed
+        return cast("Operation[R]", replace(self, result=result))
 
 
 class Client(Protocol):
