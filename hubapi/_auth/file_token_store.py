@@ -26,7 +26,7 @@ _log = logging.getLogger("hubapi")
 
 @frozen
 class _Entry:
-    """What a file holds."""
+    """The content of a token file."""
 
     key: str
     token: str = field(repr=False)

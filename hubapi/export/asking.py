@@ -30,8 +30,8 @@ async def server_time(pipeline: Pipeline, operation: Operation[Any]) -> float | 
     Raises:
         HubError: no answer came, or one that is none of the server's.
     """
-    gate = pipeline.line.gate
-    known = gate.knows_time
+    gate = pipeline.session.limiter
+    known = gate.known_server_time
     if known is not None:
         return known
     headers: Mapping[str, str] = {}
@@ -41,7 +41,7 @@ async def server_time(pipeline: Pipeline, operation: Operation[Any]) -> float | 
     except StatusError as error:
         headers = error.headers
     except DecodeError:
-        if gate.knows_time is None:
+        if gate.known_server_time is None:
             raise
-    known = gate.knows_time
+    known = gate.known_server_time
     return parse_http_date(headers.get("date")) if known is None else known

@@ -21,7 +21,7 @@ import msgspec
 from attrs import define, field, frozen
 from msgspec.structs import replace
 
-from hubapi._codec.codec import decode
+from hubapi._codec.response import decode
 from hubapi._datetimes import SECOND_NS, to_aware, to_ns
 from hubapi._operation import Operation
 from hubapi._pipeline.pipeline import Pipeline
@@ -145,10 +145,10 @@ class Follow(AsyncIterator[AuditLog]):
         return [known for known in self._delivered if known[0] >= since_ns]
 
     async def _poll_when_due(self) -> None:
-        line = self._pipeline.line
+        line = self._pipeline.session
         wait_s = self._due - line.clock.monotonic()
         if wait_s > 0:
-            await line.life.sleep(wait_s, _NAME)
+            await line.lifecycle.sleep(wait_s, _NAME)
         due = line.clock.monotonic() + self._every_s
         try:
             self._poll = self._poll or await self._begin()
@@ -161,7 +161,7 @@ class Follow(AsyncIterator[AuditLog]):
 
     async def _begin(self) -> _Poll:
         """Begin to read what is new in the next stretch of time."""
-        now_ns, began = await self._now_ns(), self._pipeline.line.clock.monotonic()
+        now_ns, began = await self._now_ns(), self._pipeline.session.clock.monotonic()
         since_ns = self._since_ns = now_ns if self._since_ns is None else self._since_ns
         self._delivered = self._unsettled()
         end_ns = min(since_ns + self._stretch_ns, now_ns)
@@ -188,8 +188,8 @@ class Follow(AsyncIterator[AuditLog]):
                 return False
         if len(poll.fresh) < _MOST // 2:
             self._stretch_ns = min(2 * self._stretch_ns, _LONGEST_NS)
-        line = self._pipeline.line
-        began_ns = int((line.gate.server_time() - (line.clock.monotonic() - poll.began)) * SECOND_NS)
+        line = self._pipeline.session
+        began_ns = int((line.limiter.server_time() - (line.clock.monotonic() - poll.began)) * SECOND_NS)
         self._settled_ns = min(poll.end_ns, min(poll.now_ns, began_ns) - OVERLAP_NS)
         self._coming.extend(_oldest_first(poll.fresh, poll.end_ns))
         self._settle()
@@ -198,7 +198,7 @@ class Follow(AsyncIterator[AuditLog]):
     async def _now_ns(self) -> int:
         """Return the server's time; ours only where its answers don't tell."""
         told = await server_time(self._pipeline, replace(actions_operation(self.account), id=_NAME))
-        return int((self._pipeline.line.clock.time() if told is None else told) * SECOND_NS)
+        return int((self._pipeline.session.clock.time() if told is None else told) * SECOND_NS)
 
 
 def _oldest_first(lines: list[Line], end_ns: int) -> list[tuple[int, Line]]:

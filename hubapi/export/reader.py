@@ -109,7 +109,7 @@ class Reader:
         )
 
     async def _read_all(self, part: Part, walk: Walk) -> None:
-        clock = self.pipeline.line.clock
+        clock = self.pipeline.session.clock
         self._flushed = clock.monotonic()
         while not walk.done:
             operation = page_operation(self.account, walk.number, *walk.asks)

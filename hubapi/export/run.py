@@ -14,7 +14,6 @@ import anyio
 import anyio.to_thread
 from msgspec.structs import replace
 
-from hubapi._auth.schemes import another_login
 from hubapi._datetimes import format_timestamp, from_ns, timestamp_ns, to_aware
 from hubapi._pipeline.pipeline import Pipeline
 from hubapi.credentials import Credentials
@@ -60,7 +59,7 @@ async def export(
     if concurrency < 1:
         raise ConfigurationError(f"concurrency is {concurrency}; give 1 or more")
     ways = _ways(pipeline, names, credentials or {})
-    line = pipeline.line
+    line = pipeline.session
     before, began = replace(line.counters), line.clock.monotonic()
     paused_s = _paused_s(ways)
     folder = Folder(to)
@@ -119,13 +118,13 @@ def _ways(
     for name in names:
         who = credentials.get(name)
         if who not in ways:
-            ways[who] = (pipeline if who is None else another_login(pipeline, who), [])
+            ways[who] = (pipeline if who is None else pipeline.with_credentials(who), [])
         ways[who][1].append(name)
     return list(ways.values())
 
 
 def _paused_s(ways: Iterable[tuple[Pipeline, list[str]]]) -> float:
-    return sum(way.line.gate.paused_s for way, _ in ways)
+    return sum(way.session.limiter.paused_s for way, _ in ways)
 
 
 async def _latest(ways: Sequence[tuple[Pipeline, list[str]]]) -> str:
@@ -147,7 +146,7 @@ async def _server_now(ways: Sequence[tuple[Pipeline, list[str]]]) -> float:
             return told
     if len(failures) == len(ways) and not isinstance(failures[0], DecodeError):
         raise failures[0]
-    return ways[0][0].line.clock.time()
+    return ways[0][0].session.clock.time()
 
 
 async def _work(readers: Sequence[Sequence[Reader]], concurrency: int) -> None:

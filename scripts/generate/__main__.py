@@ -38,22 +38,28 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--fixes", type=Path, default=usual.fixes, help="the corrections to it")
     parser.add_argument("--names", type=Path, default=usual.names, help="the pinned names")
-    parser.add_argument("--out", type=Path, default=ROOT / "hubapi" / "_generated", help="the folder to replace")
-    instead = parser.add_mutually_exclusive_group()
-    instead.add_argument("--check", action="store_true", help="write nothing; exit 1 where the folder differs")
-    instead.add_argument(
-        "--corrected", type=Path, metavar="FILE", help="write the corrected description alone, as JSON, for other tools"
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=ROOT / "hubapi" / "_generated",
+        help="the folder to replace; its import name includes each parent that has an __init__.py",
     )
-    parser.add_argument("--propose", action="store_true", help="accept the proposed name where none is pinned")
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument("--check", action="store_true", help="write nothing; exit 1 if the folder differs")
+    instead.add_argument(
+        "--corrected", type=Path, metavar="FILE", help="only write the corrected description, as JSON, for other tools"
+    )
+    parser.add_argument("--propose", action="store_true", help="accept the proposed name of anything without a pin")
     return parser.parse_args(argv)
 
 
-def generate(sources: Sources, *, propose: bool) -> tuple[dict[str, bytes], list[str]]:
+def generate(sources: Sources, package: str, *, propose: bool) -> tuple[dict[str, bytes], list[str]]:
     """Run every stage but the last.
 
     Args:
         sources: The files to read.
-        propose: Accept the proposed name of whatever has no pinned one.
+        package: The import name of the package to generate.
+        propose: Accept the proposed name of anything without a pin.
 
     Returns:
         The formatted modules by relative path, and a message for each fix that is no longer needed.
@@ -69,7 +75,8 @@ def generate(sources: Sources, *, propose: bool) -> tuple[dict[str, bytes], list
     digest = hashlib.sha256(b"\0".join(path.read_bytes() for path in read)).hexdigest()[:16]
     origin = f"{sources.spec.name}, {sources.additions.name} and {sources.fixes.name} (sha256 {digest})"
     header = f"{write.HEADER}{origin}: do not edit.\n"
-    return write.formatted(emit.emit(api, resolved, header)), corrected.obsolete
+    modules = emit.emit(api, resolved, package=package, header=header)
+    return write.formatted(modules, package), corrected.obsolete
 
 
 def correct(sources: Sources) -> patch.Patched:
@@ -114,7 +121,8 @@ def _write_corrected(arguments: argparse.Namespace) -> int:
 
 
 def _write_modules(arguments: argparse.Namespace) -> int:
-    modules, obsolete = generate(_sources(arguments), propose=arguments.propose)
+    package = write.package_of(arguments.out)
+    modules, obsolete = generate(_sources(arguments), package, propose=arguments.propose)
     _report(obsolete)
     if arguments.check:
         found = write.differences(modules, arguments.out)

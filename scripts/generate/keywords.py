@@ -1,6 +1,6 @@
-"""The closed world: for every kind of object, the keywords that are handled and those knowingly passed over.
+"""The known keywords of every kind of OpenAPI object: those that are handled, and those that are deliberately ignored.
 
-Any other keyword is refused. An exception is made by name, with its reason, never wholesale: `x-` keys included.
+Any other keyword is an error, `x-` keys included. An exception is made by name, with its reason.
 """
 
 from scripts.generate.load import Node
@@ -24,7 +24,7 @@ _HANDLED = {
     "schema": "type format properties required items additionalProperties allOf enum nullable description "
     "minLength maxLength minimum maximum minItems maxItems pattern",
 }
-ANNOTATIONS = "example title default deprecated description"  # what says nothing about a schema's type
+ANNOTATIONS = "example title default deprecated description"  # these don't affect the type of a schema
 _IGNORED = {
     # x-tagGroups orders the documentation's menu; externalDocs is prose.
     "description": "x-tagGroups externalDocs",
@@ -32,32 +32,32 @@ _IGNORED = {
     "tag": "description x-displayName externalDocs",
     "server": "description",
     "security scheme": "description bearerFormat x-displayName",
-    # x-audience marks whom a route is meant for, x-codeSamples is prose.
+    # x-audience marks the intended audience of a route, x-codeSamples is prose.
     "path": "summary description x-audience",
     "operation": "x-audience x-codeSamples externalDocs",
     "parameter": "example examples deprecated",
-    # Headers of answers are read by the core, whatever is declared.
+    # The client reads the headers of responses whether declared or not.
     "response": "headers",
     "media type": "example examples",
-    # A default is the server's business: it is not sent, and an answer carries what holds.
+    # The server applies its defaults itself: they are not sent, and responses carry the effective value.
     "schema": ANNOTATIONS,
 }
 _KNOWN = {kind: {*handled.split(), *_IGNORED.get(kind, "").split()} for kind, handled in _HANDLED.items()}
 
 
 def check_keywords(node: Node, kind: str) -> None:
-    """Refuse every keyword of *node* that this *kind* of object is not known to have."""
+    """Record a problem for every keyword of *node* that is unknown on this *kind* of object."""
     for key, child in node.mapping().items():
         if key not in _KNOWN[kind]:
             child.problem(f"unknown keyword {key!r} in {'an' if kind[0] in 'aeiou' else 'a'} {kind}")
 
 
 def follow(node: Node, section: str) -> Node | None:
-    """Return what a `$ref` to `components/<section>` leads to, or None after noting why it can't."""
+    """Return the target of a `$ref` to `components/<section>`, or None after recording the problem with it."""
     reference, prefix = node.text("$ref"), f"#/components/{section}/"
     for key, sibling in node.mapping().items():
         if key != "$ref":
-            sibling.problem(f"{key!r} beside a $ref is ignored by OpenAPI 3.0: say what is meant in a fix")
+            sibling.problem(f"{key!r} next to a $ref is ignored by OpenAPI 3.0: state the intended schema in a fix")
     if not reference.startswith(prefix) or "/" in reference.removeprefix(prefix):
         node.problem(f"expected a reference to {prefix}…, not to {reference!r}")
         return None

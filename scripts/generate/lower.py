@@ -1,4 +1,4 @@
-"""Stage 4b: the whole document to the IR: operations, and every component whether reached or not."""
+"""Stage 4b: the whole document to the IR: operations, and every component, used or not."""
 
 import re
 from typing import cast
@@ -28,7 +28,7 @@ from scripts.generate.load import Document, Node, child_pointer
 from scripts.generate.schemas import Schemas, documentation
 
 _JSON = {"application/json", "application/scim+json"}
-# Which of the core's bearers a security scheme stands for.
+# The kind of token that a security scheme stands for.
 _SCHEMES: dict[str, Auth] = {"bearerAuth": "bearer", "bearerSCIMAuth": "scim"}
 _NO_AUTH: Auth = "none"
 _TEMPLATE = re.compile(r"\{([^{}]*)\}")
@@ -38,7 +38,7 @@ def lower(document: Document) -> Api:
     """Turn a corrected description into the IR.
 
     Raises:
-        SpecError: something in it is not understood; every such place is named.
+        SpecError: Something in it is not understood; every such place is named.
 
     """
     root = document.root
@@ -49,11 +49,11 @@ def lower(document: Document) -> Api:
         (root.child("openapi") or root).problem(f"openapi is {version!r}; this generator reads 3.0")
     schemas = Schemas()
     lowering = _Lowering(root, schemas)
-    lowering.surroundings()
+    lowering.check_top_level()
     operations = tuple(lowering.operations())
-    lowering.unreached()
+    lowering.check_components()
     document.raise_problems()
-    api = reach.share(Api(operations, schemas.models, schemas.aliases))
+    api = reach.reached(Api(operations, schemas.models, schemas.aliases))
     reach.check_required(document, api)
     document.raise_problems()
     return api
@@ -81,8 +81,8 @@ class _Lowering:
             self.root.problem("no operations")
         return result
 
-    def surroundings(self) -> None:
-        """Hold what stands around the operations against the vocabulary."""
+    def check_top_level(self) -> None:
+        """Check the objects that belong to no operation: info, tags, servers and security schemes."""
         for kind in ("info", "components"):
             node = self.root.child(kind)
             if node:
@@ -97,8 +97,8 @@ class _Lowering:
             if (scheme.text("type"), scheme.text("scheme")) != ("http", "bearer"):
                 scheme.problem("a security scheme must be `type: http, scheme: bearer`")
 
-    def unreached(self) -> None:
-        """Hold the components no operation refers to against the vocabulary too."""
+    def check_components(self) -> None:
+        """Check the components that no operation refers to as well."""
         for node in self.components("responses").values():
             self.response(node)
         for node in self.components("parameters").values():
@@ -163,7 +163,7 @@ class _Lowering:
         return node.flag("x-repeatable")
 
     def component(self, node: Node, section: str) -> Node | None:
-        """Follow a reference to `components/<section>`, if *node* is one; None where that fails."""
+        """Follow a reference to `components/<section>`, if *node* is one; return None if that fails."""
         return follow(node, section) if node.child("$ref") else node
 
     def parameters(self, path: str, node: Node) -> tuple[Parameter, ...]:
@@ -185,7 +185,7 @@ class _Lowering:
         template = _TEMPLATE.findall(path)
         if len(set(template)) != len(template) or "" in template:
             node.problem(f"the template {path!r} repeats a name or leaves one empty")
-        # The template is what a path's parameters come from; a declaration only refines them.
+        # The template defines the path parameters; a declaration only refines them.
         ordered = [declared.pop(("path", n), Parameter(n, "path", Prim("str"), required=True)) for n in template]
         for place, name in declared:
             if place == "path":
@@ -207,7 +207,7 @@ class _Lowering:
         if place not in {"path", "query", "header"}:
             node.problem(f"a parameter in {place!r} is not supported")
         if place == "path" and not required:
-            node.problem("a path parameter must say `required: true`")
+            node.problem("a path parameter needs `required: true`")
         if schema is None:
             node.problem("a parameter without a schema")
         else:
@@ -227,7 +227,7 @@ class _Lowering:
         return Body(media_type, kind, node.flag("required"), node.text("description"))
 
     def media(self, node: Node, known: set[str]) -> tuple[str, Type] | None:
-        """Return the one media type of a body or an answer and its type, or None without content."""
+        """Return the media type of a body or a response and its type, or None without content."""
         content = node.members("content")
         if len(content) > 1:
             node.problem("more than one media type is not supported")
@@ -252,7 +252,7 @@ class _Lowering:
         errors: dict[str, Type] = {}
         for status, entry in node.members("responses").items():
             if not re.fullmatch(r"[1-5]\d\d|default", status):
-                entry.problem(f"{status!r} is no status")
+                entry.problem(f"{status!r} is not a status")
             target = self.component(entry, "responses")
             kind = self.response(target) if target else NONE
             mark = target.child("x-model") if target else None
@@ -265,9 +265,9 @@ class _Lowering:
             if target and target.flag("x-model"):
                 errors[status] = kind
         if not found:
-            node.problem("an operation without an answer that means success")
+            node.problem("an operation without a successful response")
         if len({resolved(kind, self.schemas.aliases) for kind in found}) > 1:
-            node.problem("answers of different types that all mean success")
+            node.problem("successful responses of different types")
         return (found[0] if found else NONE), tuple(failures), errors
 
 

@@ -18,7 +18,7 @@ def merge(document: Document, additions: Document) -> Document:
     """Return a copy of *document* with the additions in it.
 
     Raises:
-        SpecError: an addition is malformed, lacks evidence, or is in the description already; all such are named.
+        SpecError: An addition is malformed, has no evidence, or is in the description already; every such one is named.
 
     """
     merged = Document(document.name, copy.deepcopy(document.value), dict(document.marks))

@@ -1,4 +1,4 @@
-"""The command: what it writes, when it refuses, and that it always writes the same."""
+"""The command: its output, its errors, and its reproducibility."""
 
 import json
 import os
@@ -16,7 +16,7 @@ COMMITTED = ROOT / "hubapi" / "_generated"
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    """Return every file below a folder that is no by-product."""
+    """Return every file below a folder, without byte code."""
     files = [p for p in folder.rglob("*") if p.is_file() and p.suffix != ".pyc"]
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in files}
 
@@ -30,14 +30,14 @@ def small(tmp_path: Path) -> list[str]:
     return ["--propose", f"--spec={HERE / 'things.yaml'}", *files]
 
 
-def test_what_is_committed_is_what_would_be_written(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_committed_code_is_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
     """`--check` exits 0 on the committed tree."""
     assert main(["--check"]) == 0
     assert "up to date" in capsys.readouterr().out
 
 
 def test_the_digest_is_of_the_text_of_description_additions_and_fixes() -> None:
-    """It is no time: whoever generates from the same files writes the same header."""
+    """It is not a time: the same files give the same header."""
     first = (COMMITTED / "__init__.py").read_text(encoding="utf-8").partition("\n")[0]
 
     assert first.startswith(
@@ -48,7 +48,7 @@ def test_the_digest_is_of_the_text_of_description_additions_and_fixes() -> None:
 
 
 def test_check_names_every_difference(tmp_path: Path, small: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """A file that was changed, is missing or was added by hand; and it writes nothing."""
+    """A file was changed, is missing or was added by hand. Nothing is written."""
     out = tmp_path / "out"
     assert main([*small, f"--out={out}"]) == 0
     (out / "__init__.py").write_text("# mine\n")
@@ -65,13 +65,13 @@ def test_check_names_every_difference(tmp_path: Path, small: list[str], capsys: 
     assert before == tree(out)
 
 
-def test_check_of_a_folder_that_is_not_there(tmp_path: Path, small: list[str]) -> None:
-    """Everything is missing, and stays so."""
+def test_check_of_a_missing_folder(tmp_path: Path, small: list[str]) -> None:
+    """Every file is reported missing, and none is written."""
     assert main([*small, f"--out={tmp_path / 'out'}", "--check"]) == 1
     assert not (tmp_path / "out").exists()
 
 
-def test_caches_are_no_difference(tmp_path: Path, small: list[str]) -> None:
+def test_byte_code_is_not_a_difference(tmp_path: Path, small: list[str]) -> None:
     """Importing the package leaves byte code behind."""
     out = tmp_path / "out"
     main([*small, f"--out={out}"])
@@ -83,8 +83,10 @@ def test_caches_are_no_difference(tmp_path: Path, small: list[str]) -> None:
 
 def elsewhere(folder: Path, seed: str, *options: str) -> subprocess.CompletedProcess[str]:
     """Run the command in another folder, with another hash seed, language and time zone."""
+    (folder / "out" / "hubapi").mkdir(parents=True)
+    (folder / "out" / "hubapi" / "__init__.py").touch()
     environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT), "LC_ALL": "C", "TZ": "Asia/Kathmandu"}
-    command = [sys.executable, "-m", "scripts.generate", f"--out={folder / 'out'}", *options]
+    command = [sys.executable, "-m", "scripts.generate", f"--out={folder / 'out/hubapi/_generated'}", *options]
     return subprocess.run(command, check=False, env=environment, cwd=folder, capture_output=True, text=True)
 
 
@@ -94,12 +96,12 @@ def test_every_run_writes_the_same_bytes(tmp_path: Path, seed: str) -> None:
     ran = elsewhere(tmp_path, seed)
 
     assert (ran.returncode, ran.stderr) == (0, "")
-    assert tree(COMMITTED) == tree(tmp_path / "out")
+    assert tree(COMMITTED) == tree(tmp_path / "out/hubapi/_generated")
 
 
 @pytest.mark.parametrize("seed", ["0", "1", "424242"])
 def test_messages_come_in_the_same_order(tmp_path: Path, seed: str) -> None:
-    """A refusal can be compared with the one before."""
+    """So that the messages of two runs can be compared."""
     (tmp_path / "fixes.yaml").write_text("- { a: 1, b: 2, c: 3, d: 4, e: 5 }\n")
 
     ran = elsewhere(tmp_path, seed, "--fixes=fixes.yaml")
@@ -109,7 +111,7 @@ def test_messages_come_in_the_same_order(tmp_path: Path, seed: str) -> None:
 
 
 def test_a_run_replaces_what_was_generated(tmp_path: Path, small: list[str]) -> None:
-    """Whatever lay there, no file of an earlier run stays behind, and no temporary one."""
+    """No file of an earlier run is left, and no temporary file."""
     out = tmp_path / "out"
     main([*small, f"--out={out}"])
     first = tree(out)
@@ -124,7 +126,7 @@ def test_a_run_replaces_what_was_generated(tmp_path: Path, small: list[str]) -> 
 def test_a_folder_that_was_not_generated_is_left_alone(
     tmp_path: Path, small: list[str], index: str | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A slip in --out must not cost anyone their work."""
+    """A mistake in --out must not delete other files."""
     out = tmp_path / "out"
     out.mkdir()
     (out / "thesis.txt").write_text("years of work")
@@ -138,10 +140,35 @@ def test_a_folder_that_was_not_generated_is_left_alone(
 
 
 def test_an_empty_folder_may_be_filled(tmp_path: Path, small: list[str]) -> None:
-    """There is nothing to lose in it."""
+    """It has no files to lose."""
     (tmp_path / "out").mkdir()
 
     assert main([*small, f"--out={tmp_path / 'out'}"]) == 0
+
+
+def test_imports_are_absolute_in_whatever_package(tmp_path: Path, small: list[str]) -> None:
+    """The parents with an `__init__.py` are the packages that the folder is in."""
+    package = tmp_path / "not_a_package" / "outer" / "inner"
+    package.mkdir(parents=True)
+    for folder in (package, package.parent):
+        (folder / "__init__.py").touch()
+
+    assert main([*small, f"--out={package / 'out'}"]) == 0
+
+    assert "from outer.inner.out.models.things import Thing\n" in (package / "out/endpoints/things.py").read_text()
+    assert "from outer.inner.out.models.things import Thing " in (package / "out/models/__init__.py").read_text()
+
+
+@pytest.mark.parametrize("name", ["my-api", "1st", "class"])
+def test_a_folder_whose_name_is_not_a_package_name_is_refused(
+    tmp_path: Path, small: list[str], name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its modules could not import each other."""
+    assert main([*small, f"--out={tmp_path / name}"]) == 1
+
+    message = f"{tmp_path / name}: {name!r} can't be the name of a Python package; choose another --out"
+    assert [message, "1 problem; nothing was written"] == capsys.readouterr().err.splitlines()
+    assert not (tmp_path / name).exists()
 
 
 def test_a_refused_run_leaves_the_earlier_output(tmp_path: Path, small: list[str]) -> None:
@@ -155,10 +182,10 @@ def test_a_refused_run_leaves_the_earlier_output(tmp_path: Path, small: list[str
 
 
 @pytest.mark.parametrize("below", ["file", "file/out", "file/deeper/out"])
-def test_what_cannot_be_written_is_said(
+def test_an_output_that_cannot_be_written_is_an_error(
     tmp_path: Path, small: list[str], below: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A file stands where a folder is due."""
+    """A file is in the place of a folder."""
     (tmp_path / "file").write_text("precious")
 
     assert main([*small, f"--out={tmp_path / below}"]) == 1
@@ -167,8 +194,8 @@ def test_what_cannot_be_written_is_said(
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_read_only_folder_is_said(tmp_path: Path, small: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """And the old output stays."""
+def test_a_read_only_folder_is_an_error(tmp_path: Path, small: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """The old output stays."""
     out = tmp_path / "read_only" / "out"
     main([*small, f"--out={out}"])
     before = tree(out)
@@ -181,20 +208,18 @@ def test_a_read_only_folder_is_said(tmp_path: Path, small: list[str], capsys: py
 
 
 @pytest.mark.parametrize("option", ["spec", "additions", "fixes", "names"])
-def test_a_file_that_cannot_be_read_is_said(
+def test_a_file_that_cannot_be_read_is_an_error(
     tmp_path: Path, small: list[str], option: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It is missing, a folder, or no text."""
+    """It is missing, a folder, or not UTF-8."""
     (tmp_path / "latin.yaml").write_bytes(b"title: caf\xe9\n")
     for name in ("missing.yaml", "", "latin.yaml"):
         assert main([*small, f"--{option}={tmp_path / name}", f"--out={tmp_path / 'out'}"]) == 1
         assert f"{tmp_path / name}: can't be read: " in capsys.readouterr().err
 
 
-def test_an_obsolete_fix_is_reported_and_does_no_harm(
-    tmp_path: Path, small: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    """So that one file serves an older description and a newer one."""
+def test_an_obsolete_fix_is_reported(tmp_path: Path, small: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """It is not an error, so that one file serves an older and a newer description."""
     at = "#/components/schemas/thing/properties/size/type"
     (tmp_path / "fixes.yaml").write_text(f'- at: "{at}"\n  was: number\n  now: integer\n  why: A test.\n')
 
@@ -202,14 +227,14 @@ def test_an_obsolete_fix_is_reported_and_does_no_harm(
     assert f"fixes.yaml:1 #/0: obsolete, {at} already reads so\n" == capsys.readouterr().err
 
 
-def test_fixes_replace_add_append_and_take_away(tmp_path: Path, small: list[str]) -> None:
-    """Each in the order they are listed, also upon what another brought in."""
+def test_fixes_replace_add_append_and_remove(tmp_path: Path, small: list[str]) -> None:
+    """They are applied in their order, also to the values of other fixes."""
     properties = "#/components/schemas/thing/properties"
     (tmp_path / "fixes.yaml").write_text(f"""\
 - {{ at: "{properties}/size/type", was: integer, now: number, why: Replaced. }}
-- {{ at: "{properties}/size/minimum", was: 1, why: Taken away. }}
+- {{ at: "{properties}/size/minimum", was: 1, why: Removed. }}
 - {{ at: "{properties}/weight", now: {{ type: integer }}, why: Added. }}
-- {{ at: "{properties}/weight/nullable", now: true, why: Added to what was added. }}
+- {{ at: "{properties}/weight/nullable", now: true, why: Added to an addition. }}
 - at: "#/paths/~1things/get/parameters/2"
   now: {{ name: order, in: query, schema: {{ type: string }} }}
   why: Appended.
@@ -222,7 +247,7 @@ def test_fixes_replace_add_append_and_take_away(tmp_path: Path, small: list[str]
 
 
 def test_the_header_changes_with_the_description(tmp_path: Path, small: list[str]) -> None:
-    """A reader sees at once whether a module is of these files."""
+    """It shows whether a module was generated from these files."""
     headers = set[str]()
     for comment in ("", "# another\n"):
         spec = tmp_path / "things.yaml"
@@ -237,7 +262,7 @@ def test_the_header_changes_with_the_description(tmp_path: Path, small: list[str
 def test_the_corrected_description_is_written_for_other_tools(
     tmp_path: Path, small: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As JSON, every key and time a string, with the fixes applied; and no module."""
+    """It is JSON, every key and time is a string, and the fixes are applied. No module is written."""
     (tmp_path / "fixes.yaml").write_text("""\
 - { at: "#/components/schemas/thing/properties/size/example", now: 2021-02-19T01:34:35Z, why: A test. }
 - { at: "#/info/title", was: Things, now: "Th\u00efngs", why: A test. }
@@ -256,7 +281,7 @@ def test_the_corrected_description_is_written_for_other_tools(
 def test_a_stale_fix_writes_no_corrected_description(
     tmp_path: Path, small: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A description that is half corrected would be taken for the whole."""
+    """A half corrected description could be mistaken for a correct one."""
     (tmp_path / "fixes.yaml").write_text('- { at: "#/info/title", was: Nothings, now: Things!, why: A test. }\n')
 
     assert main([*small, f"--corrected={tmp_path / 'corrected.json'}"]) == 1
@@ -264,9 +289,9 @@ def test_a_stale_fix_writes_no_corrected_description(
     assert not (tmp_path / "corrected.json").exists()
 
 
-def test_a_corrected_description_that_cannot_be_written_is_said(
+def test_a_corrected_description_that_cannot_be_written_is_an_error(
     tmp_path: Path, small: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A folder stands where the file is due."""
+    """A folder is in the place of the file."""
     assert main([*small, f"--corrected={tmp_path}"]) == 1
     assert f"{tmp_path}: can't be written: " in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The traps of `openapi/latest.yaml`, each with what came of it."""
+"""The difficulties of `openapi/latest.yaml`, each with the generated code."""
 
 import builtins
 import importlib
@@ -25,7 +25,7 @@ from scripts.generate.load import Document, SpecError, child_pointer, load, step
 from tests.generate.inline import RecordingClient
 
 OPENAPI = ROOT / "openapi"
-# Read by another YAML reader, for what must be there whatever ours makes of it.
+# Loaded by another YAML reader, as an independent reference.
 PLAIN: Any = yaml.safe_load((OPENAPI / "latest.yaml").read_text(encoding="utf-8"))
 ADDED: Any = yaml.safe_load((OPENAPI / "additions.yaml").read_text(encoding="utf-8"))
 PINS: Any = yaml.safe_load((OPENAPI / "names.yaml").read_text(encoding="utf-8"))
@@ -83,7 +83,7 @@ def function(name: str) -> Any:
 
 
 def sent(name: str, /, **options: object) -> Operation[Any]:
-    """Call an endpoint with a word for each argument that must be given."""
+    """Call an endpoint with a word for each required argument, and return the operation."""
     client = RecordingClient()
     parameters = list(inspect.signature(function(name)).parameters.values())[1:]
     needed = {p.name: p.name for p in parameters if p.default is p.empty}
@@ -96,15 +96,15 @@ def sent(name: str, /, **options: object) -> Operation[Any]:
 
 
 def annotations(model: Any) -> dict[str, str]:
-    """Return a model's annotations as they are spelled."""
+    """Return the sources of a model's annotations."""
     return dict(model.__annotations__)
 
 
-# --- the level of the file
+# --- the file
 
 
-def test_response_codes_are_integers_in_the_file_and_strings_to_us() -> None:
-    """88 of 90; other generators stop there."""
+def test_integer_response_codes_are_loaded_as_strings() -> None:
+    """88 of 90 are integers, which other generators reject."""
     codes = [code for operation in OPERATIONS.values() for code in operation["responses"]]
     ours: Any = load(OPENAPI / "latest.yaml").value
 
@@ -125,7 +125,7 @@ def test_timestamps_stay_as_they_were_written() -> None:
 
 
 def test_a_tag_group_may_name_a_tag_without_operations() -> None:
-    """`images` has none; there is no module for it."""
+    """`images` has none, and no module."""
     named = {tag for group in PLAIN["x-tagGroups"] for tag in group["tags"]}
 
     assert "images" in named - {tag for operation in OPERATIONS.values() for tag in operation["tags"]}
@@ -135,8 +135,8 @@ def test_a_tag_group_may_name_a_tag_without_operations() -> None:
 # --- operations
 
 
-def test_every_operation_is_there_under_its_pinned_name() -> None:
-    """None is skipped; beyond the description there are the additions alone."""
+def test_every_operation_has_its_pinned_name() -> None:
+    """No operation is skipped. In addition to the description there are only the additions."""
     added = [f"{method.upper()} {path}" for path, item in ADDED["paths"].items() for method in item]
     calls = [sent(name) for name in PINS["operations"].values()]
 
@@ -146,14 +146,14 @@ def test_every_operation_is_there_under_its_pinned_name() -> None:
     assert list(PINS["operations"].values()) == [call.id for call in calls]
 
 
-def test_every_operation_takes_the_bearer_it_needs() -> None:
-    """15 operations declare none, and the 9 that do name one that is declared nowhere."""
+def test_every_operation_sends_the_token_it_needs() -> None:
+    """15 operations declare no security, and the scheme that the other 9 name is not declared."""
     assert AUTH == {name: sent(name).auth for name in PINS["operations"].values()}
     assert sum("security" in operation for operation in OPERATIONS.values()) == 9
     assert "securitySchemes" not in PLAIN["components"]
 
 
-def test_names_do_not_hang_on_operation_ids() -> None:
+def test_names_do_not_depend_on_operation_ids() -> None:
     """Only four operations have one, and a newer description renamed two of them."""
     with_id = [key for key, operation in OPERATIONS.items() if "operationId" in operation]
 
@@ -166,8 +166,8 @@ def test_names_do_not_hang_on_operation_ids() -> None:
     assert "#tag/audit-logs/operation/AuditLogs_GetAuditLogs" in (inspect.getdoc(function("audit_logs.list")) or "")
 
 
-def test_the_login_bodies_and_answers() -> None:
-    """`PostUsersLogin` and its second factor; what is secret in them never shows."""
+def test_the_bodies_and_responses_of_logins() -> None:
+    """Their secrets do not show in a repr."""
     login, second = sent("authentication.login"), sent("authentication.two_factor_login")
     exchange = sent("authentication.exchange")
     secrets = [
@@ -187,8 +187,8 @@ def test_the_login_bodies_and_answers() -> None:
     assert [] == [secret for secret in secrets if "hunter2" in repr(secret)]
 
 
-def test_path_parameters_that_forget_to_be_required_are_required() -> None:
-    """ResourceTypes/{name}, Schemas/{id} and Users/{id}, twice."""
+def test_path_parameters_without_required_are_required() -> None:
+    """ResourceTypes/{name}, Schemas/{id}, and Users/{id} twice."""
     for name, argument in (
         ("scim.get_resource_type", "name"),
         ("scim.get_schema", "id"),
@@ -199,14 +199,14 @@ def test_path_parameters_that_forget_to_be_required_are_required() -> None:
 
 
 def test_parameters_of_a_path_are_shared_by_its_operations() -> None:
-    """In the template's order."""
+    """They are in the order of the template."""
     for name in ("repositories.get_tag", "repositories.has_tag"):
         assert {"namespace": "namespace", "repository": "repository", "tag": "tag"} == sent(name).path_values
         assert ["client", "namespace", "repository", "tag"] == list(inspect.signature(function(name)).parameters)
 
 
 def test_the_keyword_from_is_an_argument() -> None:
-    """`from_` in Python, `from` on the wire; times are times."""
+    """It is `from_` in Python and `from` on the wire. Times are datetimes."""
     call = sent("audit_logs.list", from_="2021", name="docker/example")
 
     assert {"from": "2021", "to": UNSET, "name": "docker/example"} == {k: call.query[k] for k in ("from", "to", "name")}
@@ -214,21 +214,21 @@ def test_the_keyword_from_is_an_argument() -> None:
 
 
 def test_no_default_is_sent() -> None:
-    """`page` and `page_size` have one in the description."""
+    """`page` and `page_size` have defaults in the description."""
     for name in ("access_tokens.list", "audit_logs.list", "repositories.list_tags", "scim.list_users"):
         assert {UNSET} == set(sent(name).query.values())
 
 
 @pytest.mark.parametrize("name", ["access_tokens.list", "audit_logs.list", "repositories.list_tags"])
-def test_pages_are_whole(name: str) -> None:
+def test_page_numbers_are_integers(name: str) -> None:
     """`type: number` makes clients send page=1.0."""
     found = function(name).__annotations__
 
     assert ("int | UnsetType", "int | UnsetType") == (found["page"], found["page_size"])
 
 
-def test_counts_are_whole() -> None:
-    """Those of access tokens are declared as numbers."""
+def test_counts_are_integers() -> None:
+    """The description declares those of access tokens as numbers."""
     found = annotations(models.GetAccessTokensResponse)
 
     assert ("int | None", "int | None") == (found["count"], found["active_count"])
@@ -236,19 +236,19 @@ def test_counts_are_whole() -> None:
 
 @pytest.mark.parametrize("name", [name for name in AUTH if ".has_" in name] + ["access_tokens.delete"])
 def test_an_operation_without_a_response_body_returns_none(name: str) -> None:
-    """HEAD, and a 204."""
+    """HEAD requests, and a 204."""
     assert sent(name).result is type(None)
 
 
 def test_scim_bodies_have_their_own_media_type() -> None:
-    """The others are JSON."""
+    """All others are JSON."""
     names = [name for name in AUTH if sent(name).media_type == "application/scim+json"]
 
     assert names == ["scim.create_user", "scim.update_user"]
 
 
-def test_a_sort_order_is_one_of_two() -> None:
-    """What is sent is closed, in snake case in Python and camel case on the wire."""
+def test_a_sort_order_is_a_literal() -> None:
+    """Enums of arguments are closed. Names are snake case in Python and camel case on the wire."""
     assert function("scim.list_users").__annotations__["sort_order"] == "Literal['ascending', 'descending'] | UnsetType"
     assert {"startIndex", "count", "filter", "attributes", "sortOrder", "sortBy"} == set(sent("scim.list_users").query)
 
@@ -257,7 +257,7 @@ def test_a_sort_order_is_one_of_two() -> None:
 
 
 def test_every_model_that_an_operation_reaches_is_importable_by_name() -> None:
-    """34 of the 50 components, aliases and primitives among them; and every other model that has a name."""
+    """34 of the 50 components, aliases and primitives included, and the inline models."""
     components = set(PLAIN["components"]["schemas"])
     pinned = {steps(pointer)[2] for pointer in PINS["models"] if is_component(pointer)}
     index: Any = models
@@ -269,8 +269,8 @@ def test_every_model_that_an_operation_reaches_is_importable_by_name() -> None:
     assert sorted(PINS["models"].values()) == sorted(index.__all__)
 
 
-def test_no_model_hides_a_builtin_or_another_model() -> None:
-    """Whatever the case of its letters."""
+def test_no_model_shadows_a_builtin_or_another_model() -> None:
+    """Names that differ only in case count as equal."""
     names = list(PINS["models"].values())
 
     assert [name for name in names if hasattr(builtins, name) or keyword.iskeyword(name)] == []
@@ -279,19 +279,19 @@ def test_no_model_hides_a_builtin_or_another_model() -> None:
 
 @pytest.mark.parametrize("name", sorted(PINS["models"].values()))
 def test_every_model_resolves_its_annotations(name: str) -> None:
-    """Its module imports all it mentions, so that a codec can read it."""
+    """Its module imports every type, so that a codec can resolve them."""
     if attrs.has(model := getattr(models, name)):
         get_type_hints(model)
         msgspec.json.Decoder(model)
 
 
 def test_the_images_of_a_tag_are_a_list() -> None:
-    """A $ref with a sibling, read literally, would give one."""
+    """Read literally, the $ref with a sibling is a single image."""
     assert annotations(models.Tag)["images"] == "list[Image] | None"
 
 
 def test_a_tag_is_what_the_server_sends() -> None:
-    """`v2` is a boolean, and the keys the description lacks are there."""
+    """`v2` is a boolean, and the keys that the description lacks are there."""
     found = annotations(models.Tag)
 
     assert found["v2"] == "bool | None"
@@ -300,13 +300,13 @@ def test_a_tag_is_what_the_server_sends() -> None:
 
 
 def test_access_tokens_are_one_model() -> None:
-    """allOf of a reference and an object that declares `token` again, in the answer of one and in the list."""
+    """allOf of a reference and an object that declares `token` again, in the response of one and in the list."""
     assert sent("access_tokens.get").result is models.AccessToken
     assert annotations(models.GetAccessTokensResponse)["results"] == "list[AccessToken] | None"
 
 
 def test_aliases_are_the_models_they_name() -> None:
-    """Two components are a bare $ref, four are strings or a list of them."""
+    """Two components are a bare $ref, four are strings or a list of strings."""
     assert models.CreateAccessTokensResponse is models.AccessToken
     assert models.PatchAccessTokenResponse is models.AccessToken
     assert models.ScimUserId is models.ScimUserUsername is models.ScimUserDisplayName is str
@@ -328,13 +328,13 @@ def test_the_body_of_settings_requires_its_three_switches() -> None:
         models.UpdateOrgSettingsRequest()  # type: ignore[call-arg]
 
 
-def test_the_answer_of_settings_requires_nothing() -> None:
-    """So it is another model."""
+def test_the_response_of_settings_requires_nothing() -> None:
+    """So it is a different model."""
     assert attrs.asdict(models.RestrictedImages()) == dict.fromkeys(annotations(models.UpdateRestrictedImages))
 
 
 def test_a_user_update_keeps_the_prose_of_its_name() -> None:
-    """allOf of a reference and a description: the same model, and the words are not lost."""
+    """allOf of a reference and a description is the same model, with the description on the field."""
     source = Path(str(inspect.getsourcefile(models.ScimUpdateUserRequest))).read_text(encoding="utf-8")
 
     assert annotations(models.ScimUpdateUserRequest)["name"] == "ScimUserName | UnsetType"
@@ -353,14 +353,14 @@ def test_required_of_a_response_is_only_a_hint() -> None:
     assert models.PostUsersLoginErrorResponse().detail is None
 
 
-def test_enums_of_answers_are_open() -> None:
-    """A tag's status by 2026 may be something new."""
+def test_enums_of_responses_are_open() -> None:
+    """The server may add a status."""
     assert {"str | None"} == {annotations(models.Tag)["status"], annotations(models.Image)["status"]}
     assert msgspec.json.decode(b'{"tag_status": "archived"}', type=models.Tag).tag_status == "archived"
 
 
-def test_properties_keep_the_names_they_may_keep() -> None:
-    """`id`, `type`, `schema`, `filter`, `next` and `patch` hide nothing as attributes."""
+def test_properties_keep_their_names_if_possible() -> None:
+    """`id`, `type`, `schema`, `filter`, `next` and `patch` are fine as attributes."""
     plain = {
         models.ScimResourceType: {"id", "schema"},
         models.ScimSchemaAttribute: {"type"},
@@ -372,13 +372,13 @@ def test_properties_keep_the_names_they_may_keep() -> None:
         assert names <= {f.name for f in attrs.fields(model) if WIRE not in f.metadata}
 
 
-def test_nullable_beside_a_null_example() -> None:
+def test_nullable_fields() -> None:
     """An access token that was never used; `next` of the last page, whose example is null though its type is not."""
     assert annotations(models.AccessToken)["last_used"] == "Timestamp | None"
     assert annotations(models.GetAccessTokensResponse)["next"] == "str | None"
 
 
-def test_lengths_reach_the_reader() -> None:
+def test_limits_are_in_the_docstrings() -> None:
     """The label of a token has from 1 to 100 characters; a page of users at most 200."""
     source = inspect.getsource(models.CreateAccessTokenRequest)
 
@@ -386,15 +386,15 @@ def test_lengths_reach_the_reader() -> None:
     assert "count: At least 1. At most 200." in (inspect.getdoc(function("scim.list_users")) or "")
 
 
-def test_data_of_an_audit_event_is_anything() -> None:
-    """The description says strings; the server sends numbers and nulls too."""
+def test_the_data_of_an_audit_event_is_any() -> None:
+    """The description declares strings; the server sends numbers and nulls as well."""
     assert annotations(models.AuditLog)["data"] == "dict[str, Any] | None"
     assert annotations(models.AuditLog)["event_id"] == "str | None"
 
 
-# --- the closed world
+# --- unknown keywords
 
-# What is a map of names, and what is never read.
+# The mappings whose keys are names, and the values that are never read.
 _MAPS = {"paths", "responses", "schemas", "parameters", "requestBodies", "securitySchemes", "properties", "content"}
 _SKIPPED = {"example", "examples", "x-logo", "x-tagGroups", "security", "default", "enum"}
 
@@ -412,8 +412,8 @@ def objects(value: Any, pointer: str = "#", *, names: bool = False) -> Iterator[
                 yield from objects(child, child_pointer(pointer, key), names=not names and key in _MAPS)
 
 
-def test_an_unknown_keyword_is_refused_wherever_it_stands() -> None:
-    """In each of the description's objects, one after the other."""
+def test_an_unknown_keyword_is_refused_everywhere() -> None:
+    """It is put into each object of the description in turn."""
     document = correct(Sources.of(OPENAPI)).document
     places = list(objects(document.value))
     overlooked: list[str] = []

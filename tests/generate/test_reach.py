@@ -42,7 +42,7 @@ def test_a_successful_response_reaches_its_models(generate: Generate) -> None:
 
 
 def test_a_body_reaches_its_models(generate: Generate) -> None:
-    """It is what a caller makes."""
+    """The caller creates it."""
     body = f"requestBody: {{ {content(ref('part'))} }}\n      {DONE}"
 
     assert ["Name", "Part"] == models(generate, operation(body, method="post"))
@@ -58,7 +58,7 @@ def test_an_error_response_has_no_model(generate: Generate) -> None:
 
 
 def test_an_error_response_can_be_given_a_model(generate: Generate) -> None:
-    """Where the client reads more than a message from it."""
+    """The client then reads more than a message from it."""
     wrong = f"{{ description: Wrong, x-model: true, {content(ref('problem'))} }}"
     responses = f"responses: {{ 204: {{ description: Done }}, 400: {wrong} }}"
 
@@ -82,7 +82,7 @@ def test_rows_of_a_table_have_no_model(generate: Generate) -> None:
 
 
 def test_the_body_of_a_head_response_has_no_model(generate: Generate) -> None:
-    """There is none on the wire."""
+    """It does not exist on the wire."""
     responses = f"responses: {{ 200: {{ description: OK, {content(ref('thing'))} }} }}"
 
     assert [] == models(generate, operation(responses, method="head"))

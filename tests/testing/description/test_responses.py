@@ -10,9 +10,10 @@ import httpx
 import msgspec
 import pytest
 
-from hubapi._codec import codec
 from hubapi._codec.error_body import error_of
 from hubapi._codec.lenient import structure
+from hubapi._codec.request import encode
+from hubapi._codec.response import _is_native
 from hubapi._datetimes import parse_timestamp
 from hubapi._operation import Operation, T
 from hubapi._transport.transport import Response
@@ -81,13 +82,13 @@ async def test_a_response_is_as_described(case: Case) -> None:
 
 def held_by(model: Any, content: bytes) -> Any:
     """Return the response as the model holds it, read strictly."""
-    if model is Any or codec._is_native(model):
+    if model is Any or _is_native(model):
         read = msgspec.json.decode(content, type=model)
     else:
         # SCIM's names are not Python's, so the tolerant path is the only one: what it repairs, comparing shows.
         read, problem = structure(msgspec.json.decode(content), model)
         assert problem is None
-    return msgspec.json.decode(codec.encode(read))
+    return msgspec.json.decode(encode(read))
 
 
 def message_of(response: httpx.Response) -> str:

@@ -47,15 +47,15 @@ async def test_a_ready_bearer_may_come_from_a_token() -> None:
     """Nobody knows where it was made."""
     hub = AsyncHub(StaticToken("a.b.c"), transport=Script([REFUSED]))
 
-    with pytest.raises(Forbidden, match="the bearer may lack the right"):
+    with pytest.raises(Forbidden, match="the token may lack the right"):
         await hub.audit_logs.actions("acme")
 
 
-async def test_nobody_is_told_to_log_in() -> None:
+async def test_an_anonymous_hub_is_named() -> None:
     """Public routes refuse what is private."""
     hub = AsyncHub(Anonymous(), transport=Script([REFUSED]))
 
-    with pytest.raises(Forbidden, match="nobody is logged in"):
+    with pytest.raises(Forbidden, match="this hub is anonymous"):
         await hub.repositories.get_tag("moby", "secret", "latest")
 
 

@@ -1,4 +1,4 @@
-"""Row 8: what it takes until a program can begin, in fresh processes."""
+"""Row 8: the startup time of a program, in fresh processes."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ from scripts.bench.server import ROOT
 _TIMED = "import time; began = time.process_time()\n{}\nprint(time.process_time() - began)"
 _IMPORT = "import hubapi"
 _THIRD_PARTY = """
-import anyio, attrs, cattrs, httptools, httpx, msgspec
+import anyio, attrs, cattrs, httpx, msgspec
 async def main():
     pass
 anyio.run(main)
@@ -33,13 +33,13 @@ def _cpu_s(code: str) -> float:
         check=True,
         capture_output=True,
         text=True,
-        # Else what has changed would be compiled each time: the round that doesn't count does that.
+        # The warm-up round writes the byte code of changed modules, or every process would compile them.
         env={name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
     )
     return float(done.stdout)
 
 
-def opening(plan: Plan) -> list[Result]:
+def startup(plan: Plan) -> list[Result]:
     """Row 8."""
     times = plan.size(5, 1)
     imports = by_turns(
@@ -65,7 +65,7 @@ def opening(plan: Plan) -> list[Result]:
 
 
 def _profile(_: Plan) -> None:
-    """Print what takes longest to import; a profiler shows only the import system at work."""
+    """Print the slowest imports; a profiler would only show the import system."""
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-c", _OPEN], cwd=ROOT, check=True, capture_output=True, text=True
     )
@@ -78,11 +78,11 @@ ROWS = [
     Row(
         number=8,
         explains=(
-            "`import hubapi`; and a program that opens a hub and closes it, against one that imports what that one "
-            "does (httpx, httptools, attrs, cattrs, anyio and msgspec) and runs an event loop. All of it was compiled "
-            "before, as pip leaves it. CPU time, each in five fresh processes a round."
+            "`import hubapi`; and a program that opens and closes a hub, against one that imports the same libraries "
+            "(httpx, attrs, cattrs, anyio and msgspec) and runs an event loop. Byte code was compiled "
+            "before, as after an installation by pip. CPU time, each in five fresh processes a round."
         ),
-        measure=opening,
+        measure=startup,
         subject=_profile,
     )
 ]

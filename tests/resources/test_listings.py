@@ -1,4 +1,4 @@
-"""Long walks over real HTTP: what goes wrong on the way is not seen, and a killed one goes on."""
+"""Long listings over real HTTP: failures on the way are handled, and a killed process can be resumed."""
 
 import json
 import signal
@@ -41,8 +41,8 @@ def busy_hub(**options: object) -> FakeHub:
     return fake
 
 
-async def test_ten_walks_at_once_through_everything() -> None:
-    """Tokens that live for two seconds, a limit they run into, and a server that fails at times: all complete."""
+async def test_ten_concurrent_listings_survive_all_failures() -> None:
+    """Tokens with a lifetime of two seconds, a rate limit that is reached, and a server that fails at times."""
     fake = busy_hub(token_lifetime_s=2, limit=RateLimitPolicy(limit=60, window_s=1.0))
     fake.inject(faults.Status(503), operation="*.list*", times=None, probability=0.05)
     fake.inject(faults.Drop("midway"), operation="*.list*", times=None, probability=0.03)
@@ -70,8 +70,8 @@ async def test_ten_walks_at_once_through_everything() -> None:
 
 
 @pytest.mark.parametrize("taken", [0, 7, 10, 23])
-def test_a_killed_walk_goes_on_from_its_cursor(taken: int) -> None:
-    """Another process, killed in the middle: what it had not shown follows, and nothing else."""
+def test_a_killed_listing_resumes_from_its_cursor(taken: int) -> None:
+    """In another process: only the items that it had not printed follow."""
     fake = FakeHub(seed=7)
     fake.add_user("moby", password=PASSWORD)
     fake.add_org("acme", owners=["moby"], events=60)
@@ -90,8 +90,8 @@ def test_a_killed_walk_goes_on_from_its_cursor(taken: int) -> None:
     json.loads(shown[-1][1])
 
 
-async def test_links_that_drop_the_page_size_lead_through_everything_once() -> None:
-    """The server counts pages by the size it is told, and its links may forget it (D15)."""
+async def test_links_without_the_page_size_list_everything_once() -> None:
+    """Pages depend on the page size, which links may drop (D15)."""
     fake = busy_hub()
     fake.inject(faults.Next("without-page-size"), operation="repositories.list_tags", times=None)
     async with AsyncHub(MOBY, transport=fake.transport()) as hub:
@@ -105,7 +105,7 @@ async def test_links_that_drop_the_page_size_lead_through_everything_once() -> N
     [("stale", None), ("relative", None), ("foreign", UnsafeLinkError), ("repeated", UnsafeLinkError)],
 )
 async def test_traps_in_links(kind: str, expected: type[Exception] | None) -> None:
-    """A stale link is the end, a relative one is as good as any, and none leads off the server or in circles."""
+    """A stale link is the end, a relative one is followed, and one to another host or an earlier page is refused."""
     fake = busy_hub()
     fake.inject(faults.Next(kind), operation="repositories.list_tags", times=None)  # type: ignore[arg-type]
     async with AsyncHub(MOBY, transport=fake.transport()) as hub:
@@ -123,11 +123,11 @@ Walk = Callable[[AsyncHub], "Paginator[AuditLog] | Paginator[Tag]"]
 @pytest.mark.parametrize(
     "walk", [lambda hub: hub.audit_logs.list("org-1"), lambda hub: hub.repositories.list_tags("moby", "repo-1")]
 )
-async def test_pages_fetched_ahead_are_the_same(walk: Walk) -> None:
-    """Over real connections, also when the reader leaves early and goes on."""
+async def test_prefetching_lists_the_same_items(walk: Walk) -> None:
+    """Over real connections, also if the reader leaves early and continues."""
     fake = busy_hub()
     async with fake.serve() as url, AsyncHub(MOBY, base_url=url) as hub:
-        due = [repr(item) async for item in walk(hub)]
+        expected = [repr(item) async for item in walk(hub)]
         listing = walk(hub)
         found: list[str] = []
         async with listing.prefetch(2) as items:
@@ -137,4 +137,4 @@ async def test_pages_fetched_ahead_are_the_same(walk: Walk) -> None:
                     break
         found += [repr(item) async for item in listing]
 
-    assert due == found
+    assert expected == found
