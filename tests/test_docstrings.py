@@ -31,7 +31,6 @@ UNFINISHED = {
     "hubapi/_transport",
     "hubapi/commands",
     "hubapi/export",
-    "hubapi/testing",
 }
 
 

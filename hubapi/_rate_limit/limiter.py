@@ -123,7 +123,7 @@ class RateLimiter:
         self._window.mark_sent(reservation, self.clock.monotonic())
 
     def update(self, reservation: Reservation, headers: Mapping[str, str], closed_for: float | None) -> None:
-        """Update the window from a response; refuse the waiters for whom a 429 closes it too long."""
+        """Update the window from a response; refuse the waiters that a 429 would keep too long."""
         now = self.clock.monotonic()
         self._window.update(reservation, now, read_headers(headers), closed_for)
         if closed_for is not None:

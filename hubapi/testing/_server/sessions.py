@@ -13,7 +13,7 @@ from hubapi.testing._setup.accounts import AccessToken, Account, Accounts
 from hubapi.testing._setup.timestamps import seconds_to_ns
 
 LoginKind = Literal["password", "pat", "exchanged pat", "oat"]
-"""What a caller logged in with, since some routes reject some kinds (docker/hub-feedback#2478, #2367).
+"""The kind of login of a caller, since some routes reject some kinds (docker/hub-feedback#2478, #2367).
 
 An `exchanged pat` is a personal access token that was sent to `/v2/auth/token`."""
 
