@@ -6,7 +6,7 @@ from attrs import frozen
 
 from hubapi._generated.endpoints import repositories as endpoints
 from hubapi._generated.models.repositories import PaginatedTags, Tag
-from hubapi._operation import Client, Operation
+from hubapi._operation import Client
 from hubapi._pagination.paginator import Paginator
 from hubapi._pagination.strategies import Page, State, by_link
 from hubapi.errors import NotFound
@@ -79,16 +79,7 @@ class Repositories:
 
         Source: https://docs.docker.com/reference/api/hub/latest/#tag/repositories/operation/CheckRepository
         """
-        # Documented since 2025-09-19; the API description that the endpoints are generated from is older.
-        operation = Operation(
-            id="repositories.exists",
-            method="HEAD",
-            path="/v2/namespaces/{namespace}/repositories/{repository}",
-            path_values={"namespace": namespace, "repository": repository},
-            result=type(None),
-            auth="optional",
-        )
-        return await _exists(self._client.send(operation))
+        return await _exists(endpoints.exists(self._client, namespace, repository))
 
     async def has_tags(self, namespace: str, repository: str) -> bool:
         """Return whether a repository has any tag.

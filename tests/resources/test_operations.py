@@ -144,6 +144,12 @@ async def list_tags(world: World) -> None:
     assert all(tag.images and tag.digest and tag.tag_status and tag.content_type and tag.media_type for tag in tags)
 
 
+async def exists(world: World) -> None:
+    found = [await world.hub.repositories.exists("library", name) for name in ("python", "empty", "nothing")]
+
+    assert [True, True, False] == found
+
+
 async def has_tags(world: World) -> None:
     found = [await world.hub.repositories.has_tags("library", name) for name in ("python", "empty", "nothing")]
 
@@ -242,6 +248,7 @@ CHECKS: dict[str, tuple[str, Check]] = {
     "audit_logs.actions": ("audit_logs.actions", list_actions),
     "org_settings.get": ("org_settings.get", get_settings),
     "org_settings.update": ("org_settings.update", update_settings),
+    "repositories.exists": ("repositories.exists", exists),
     "repositories.list_tags": ("repositories.list_tags", list_tags),
     "repositories.has_tags": ("repositories.has_tags", has_tags),
     "repositories.get_tag": ("repositories.get_tag", get_tag),

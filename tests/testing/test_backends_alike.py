@@ -48,6 +48,7 @@ async def everything(hub: AsyncHub, moby: AsyncHub) -> list[Any]:
         await settings.get("acme"),
         await settings.update("acme", switches),
         await settings.get("acme"),
+        await repositories.exists("library", "python"),
         await repositories.list_tags("library", "python", page_size=10).collect(),
         await repositories.get_tag("library", "python", "latest"),
         await repositories.has_tags("library", "python"),

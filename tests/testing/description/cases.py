@@ -144,6 +144,9 @@ ROWS = [
     Case("org_settings.update", 400, ("acme",), body=switches(enabled=None)),
     Case("org_settings.update", 403, ("acme",), who="octopus", body=switches()),
     Case("org_settings.update", 404, ("nothing",), body=switches()),
+    Case("repositories.exists", 200, TAGS),
+    Case("repositories.exists", 200, ("library", "empty")),
+    Case("repositories.exists", 404, ("library", "nothing")),
     Case("repositories.list_tags", 200, TAGS),
     Case("repositories.list_tags", 200, TAGS, who="anonymous", query={"page": "2"}),
     Case("repositories.list_tags", 200, TAGS, query={"page": "9" * 5000}),
@@ -189,6 +192,7 @@ ROWS = [
 NEVER = {
     # For other users a private repository does not exist.
     ("repositories.list_tags", "403"),
+    ("repositories.exists", "403"),
     ("repositories.has_tags", "403"),
     ("repositories.get_tag", "403"),
     ("repositories.has_tag", "403"),
@@ -253,6 +257,7 @@ UNDESCRIBED = {
     "org_settings.get": {429},
     "org_settings.update": {400, 429},
     # An invalid bearer token is rejected, although none is required.
+    "repositories.exists": {401, 429},
     "repositories.list_tags": {401, 429},
     "repositories.has_tags": {401, 429},
     "repositories.get_tag": {401, 429},

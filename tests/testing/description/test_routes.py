@@ -6,8 +6,6 @@ from hubapi.testing._server.router import Route
 from tests.testing.description.corrected import OPERATIONS
 
 BEYOND = {
-    # Documented since 2025-09-19; the description is older.
-    ("HEAD", "/v2/namespaces/{namespace}/repositories/{repository}"): "repositories.exists",
     # Served since 2020 or so (docker/hub-feedback#2249); left out of the description.
     ("DELETE", "/v2/namespaces/{namespace}/repositories/{repository}/tags/{tag}"): "repositories.delete_tag",
     # Whether there is such an account (docker/hub-tool).
