@@ -7,9 +7,9 @@ from pathlib import Path
 try:
     import click
 
-    from hubapi.commands.exits import exits, run
     from hubapi.commands.export import export, verify
     from hubapi.commands.fake import fake, the_extra_testing
+    from hubapi.commands.process import exits, run
 except ModuleNotFoundError as _error:  # pragma: no cover - seen by the wheel session, which installs no extra
     sys.exit(f'the command hubapi needs {_error.name}: pip install "hubapi-client[cli]"')
 

@@ -394,7 +394,7 @@ def test_json_of_what_was_stopped(fake: FakeHub, served: dict[str, str], tmp_pat
 def working() -> Generator[subprocess.Popen[str]]:
     """Do work that can't be cancelled."""
     code = (
-        "import anyio; from hubapi.commands.exits import exits, run\n"
+        "import anyio; from hubapi.commands.process import exits, run\n"
         "async def work():\n"
         "    with anyio.CancelScope(shield=True):\n"
         "        print('begun', flush=True)\n"

@@ -14,8 +14,8 @@ from attrs import evolve
 from rich.text import Text
 
 from hubapi import AsyncHub, Options, RetryPolicy, Settings
-from hubapi.commands.account_files import read_accounts, read_credentials
-from hubapi.commands.exits import PARTLY, exits, run
+from hubapi.commands.input_files import read_accounts, read_credentials
+from hubapi.commands.process import PARTLY, exits, run
 from hubapi.commands.progress import Pauses, show_export
 from hubapi.commands.summary import as_json, error_as_json, new_console, print_summary, say
 from hubapi.credentials import Anonymous, Credentials, PersonalAccessToken, credentials_from_env

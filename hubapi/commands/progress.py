@@ -17,7 +17,7 @@ from rich.text import Text
 from hubapi import AsyncHub, PauseEvent
 from hubapi._datetimes import to_aware
 from hubapi._pipeline.hooks import Event
-from hubapi.commands.standing import Row, Standing
+from hubapi.commands.progress_state import Row, Standing
 from hubapi.commands.summary import duration, new_console, say
 from hubapi.credentials import Credentials
 from hubapi.export.formats import FormatName

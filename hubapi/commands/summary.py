@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hubapi.errors import HubError, shorten
-from hubapi.export.finish import UNDATED
+from hubapi.export.log_writer import UNDATED
 from hubapi.export.report import AccountReport, ExportReport
 
 _TOP = 10  # actions

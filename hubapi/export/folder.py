@@ -14,11 +14,11 @@ from filelock import FileLock, Timeout
 from hubapi._datetimes import timestamp_ns
 from hubapi.errors import ConfigurationError
 from hubapi.export import manifest as manifests
-from hubapi.export.finish import Finisher, Target
 from hubapi.export.formats import Format, format_of
+from hubapi.export.log_writer import Finisher, Target
 from hubapi.export.manifest import Log, Manifest, Run, Wish
 from hubapi.export.pages import OVERLAP_NS
-from hubapi.export.parts import Part
+from hubapi.export.part_file import Part
 
 Seam: TypeAlias = Sequence[tuple[int, str]]
 """The times and identities of a log's last events."""

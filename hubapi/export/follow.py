@@ -27,7 +27,7 @@ from hubapi._operation import Operation
 from hubapi._pipeline.pipeline import Pipeline
 from hubapi._transport.transport import Response
 from hubapi.errors import ConfigurationError, HubError
-from hubapi.export.asking import read_page, server_time
+from hubapi.export.log_walk import SEAM_NS, Longest, Walk
 from hubapi.export.pages import (
     OVERLAP_NS,
     PAGE_SIZE,
@@ -38,7 +38,7 @@ from hubapi.export.pages import (
     page_operation,
     time_of,
 )
-from hubapi.export.walk import SEAM_NS, Longest, Walk
+from hubapi.export.requests import read_page, server_time
 from hubapi.models import AuditLog
 
 _NAME: Final = "audit_logs.follow"

@@ -19,14 +19,14 @@ from hubapi._datetimes import format_timestamp, from_ns, timestamp_ns, to_aware
 from hubapi._pipeline.pipeline import Pipeline
 from hubapi.credentials import Credentials
 from hubapi.errors import ConfigurationError, DecodeError, HubError
-from hubapi.export.asking import server_time
+from hubapi.export.account_export import Reader, Threads
 from hubapi.export.folder import Folder, check_names
 from hubapi.export.formats import FormatName, format_of
+from hubapi.export.log_walk import Longest
 from hubapi.export.manifest import LAST, Wish, totals
 from hubapi.export.pages import actions_operation
-from hubapi.export.reader import Reader, Threads
 from hubapi.export.report import ExportReport, Progress
-from hubapi.export.walk import Longest
+from hubapi.export.requests import server_time
 
 T = TypeVar("T")
 

@@ -11,8 +11,8 @@ from attrs import frozen
 
 from hubapi.errors import ConfigurationError
 from hubapi.export import manifest as manifests
-from hubapi.export.finish import measured
 from hubapi.export.formats import FORMATS, format_of
+from hubapi.export.log_writer import measured
 from hubapi.export.manifest import Log, LogFile, Manifest
 
 _BLOCK = 1 << 20

@@ -12,9 +12,9 @@ from hubapi._datetimes import to_ns
 from hubapi._generated.models.audit_logs import GetAuditLogsResponse
 from hubapi._operation import Operation
 from hubapi._transport.transport import Response
+from hubapi.export.log_walk import Longest, Walk
 from hubapi.export.pages import RawPage, lines_of, page_operation
-from hubapi.export.parts import Part
-from hubapi.export.walk import Longest, Walk
+from hubapi.export.part_file import Part
 from scripts.bench import events
 from scripts.bench.measure import Plan, Result, Row, Subject, ratios, stopwatch
 

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from hubapi import AsyncHub, Forbidden, HubError, Password, PauseEvent, RetryEvent
 from hubapi.commands.progress import Pauses, _Lines, _Screen, _View, _window, show_export
-from hubapi.commands.standing import Standing
+from hubapi.commands.progress_state import Standing
 from hubapi.export import Progress
 from hubapi.testing import FakeHub
 

@@ -6,8 +6,8 @@ import msgspec
 from attrs import define, field, frozen
 
 from hubapi._datetimes import SECOND_NS, from_ns
+from hubapi.export.log_walk import Longest, Walk
 from hubapi.export.pages import Page, RawPage, lines_of
-from hubapi.export.walk import Longest, Walk
 
 BEGIN_NS = 1_767_225_600 * SECOND_NS  # 2026-01-01
 

@@ -14,7 +14,7 @@ import pytest
 from hubapi import AsyncHub, AttemptRequest, AttemptResponse, CallNext, ConfigurationError, Password, Settings
 from hubapi.export.folder import Folder, Seam, check_names
 from hubapi.export.manifest import Log, Wish, load
-from hubapi.export.parts import Part
+from hubapi.export.part_file import Part
 from hubapi.testing import FakeHub
 from tests.export.folders import contents, finished, read
 

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from hubapi import AsyncHub, ConfigurationError, Password
 from hubapi.export.formats import FORMATS, FormatName, format_of
-from hubapi.export.json_lines import CompressedLines
+from hubapi.export.formats.json_lines import CompressedLines
 from hubapi.testing import FakeHub
 
 NAMES: tuple[str, ...] = get_args(FormatName)

@@ -15,8 +15,8 @@ from pathlib import Path
 import msgspec
 from attrs import define, field
 
+from hubapi.export.log_walk import SEAM_NS
 from hubapi.export.pages import UNREADABLE, Line, Page, time_of
-from hubapi.export.walk import SEAM_NS
 
 _BLOCK = 128 << 10
 _TAIL = 200  # lines at least that a walk is told of, to go on from

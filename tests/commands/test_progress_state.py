@@ -6,7 +6,7 @@ import pytest
 from attrs import define
 
 from hubapi import Forbidden
-from hubapi.commands.standing import Standing
+from hubapi.commands.progress_state import Standing
 from hubapi.export import Progress
 
 SINCE, UNTIL = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 11, tzinfo=UTC)

@@ -8,8 +8,8 @@ from threading import Thread
 import pytest
 
 from hubapi import ConfigurationError, OrgAccessToken, Password, PersonalAccessToken
-from hubapi.commands import account_files
-from hubapi.commands.account_files import read_accounts, read_credentials
+from hubapi.commands import input_files as account_files
+from hubapi.commands.input_files import read_accounts, read_credentials
 
 SECRET = "hunter2-hunter2"
 

@@ -12,8 +12,8 @@ from typing import BinaryIO, Literal, Protocol, TypeAlias
 from attrs import frozen
 
 from hubapi.errors import ConfigurationError
-from hubapi.export.csv_format import CsvWriter
-from hubapi.export.json_lines import JsonLines, gzip, zstandard
+from hubapi.export.formats.csv_format import CsvWriter
+from hubapi.export.formats.json_lines import JsonLines, gzip, zstandard
 
 FormatName: TypeAlias = Literal["jsonl", "jsonl.gz", "jsonl.zst", "csv", "parquet"]
 
@@ -67,7 +67,7 @@ def _is_installed(library: str) -> bool:
 
 
 def _parquet(file: BinaryIO) -> Writer:
-    from hubapi.export.parquet_format import ParquetWriter  # noqa: PLC0415 - loads pyarrow, behind the extra `parquet`
+    from hubapi.export.formats.parquet_format import ParquetWriter  # noqa: PLC0415 - loads pyarrow, behind the extra `parquet`
 
     return ParquetWriter(file)
 

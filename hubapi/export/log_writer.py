@@ -24,7 +24,7 @@ from hubapi.errors import ConfigurationError
 from hubapi.export.formats import Format, Writer
 from hubapi.export.manifest import Log, LogFile, sync_folder
 from hubapi.export.pages import UNREADABLE, identity_of
-from hubapi.export.parts import Part, naming
+from hubapi.export.part_file import Part, naming
 
 UNDATED = "undated"
 

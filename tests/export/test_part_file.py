@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hubapi._datetimes import SECOND_NS
 from hubapi.export.pages import Page
-from hubapi.export.parts import Part
+from hubapi.export.part_file import Part
 from tests.export.simulated_log import BEGIN_NS, Event
 
 

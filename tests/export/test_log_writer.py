@@ -13,9 +13,9 @@ from attrs import frozen
 
 from hubapi import ConfigurationError
 from hubapi._datetimes import SECOND_NS
-from hubapi.export.finish import Finisher, Target
 from hubapi.export.formats import Format, format_of
-from hubapi.export.parts import Part
+from hubapi.export.log_writer import Finisher, Target
+from hubapi.export.part_file import Part
 from tests.export.folders import contents
 from tests.export.simulated_log import BEGIN_NS, Event
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from hubapi import HubError
 from hubapi._datetimes import SECOND_NS
+from hubapi.export.log_walk import DEEPEST, Misplaced
 from hubapi.export.pages import Page
-from hubapi.export.walk import DEEPEST, Misplaced
 from tests.export.simulated_log import BEGIN_NS, Event, SimulatedLog, drain, walk_of
 
 

@@ -19,7 +19,7 @@ from typing import BinaryIO
 
 from attrs import define
 
-from hubapi.export.columns import COLUMNS, TEXTS, Row, row_of
+from hubapi.export.formats.columns import COLUMNS, TEXTS, Row, row_of
 
 _MAYBE_FORMULA = re.compile(r"[^\w\"\[{]|ー").match
 _NULL = b"\\u0000"

@@ -13,13 +13,13 @@ from attrs import define, field, frozen
 from hubapi._datetimes import from_ns, timestamp_ns
 from hubapi._pipeline.pipeline import Pipeline
 from hubapi.errors import ConfigurationError, HubError
-from hubapi.export.asking import read_page
 from hubapi.export.folder import Folder
+from hubapi.export.log_walk import Longest, Misplaced, Walk
 from hubapi.export.manifest import Log
 from hubapi.export.pages import Line, Page, lines_of, page_operation, time_of
-from hubapi.export.parts import Part
+from hubapi.export.part_file import Part
 from hubapi.export.report import AccountReport, Progress
-from hubapi.export.walk import Longest, Misplaced, Walk
+from hubapi.export.requests import read_page
 
 T = TypeVar("T")
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from attrs import define, field
 
 from hubapi._datetimes import parse_ns
-from hubapi.export.columns import COLUMNS, Row, row_of
+from hubapi.export.formats.columns import COLUMNS, Row, row_of
 
 SCHEMA = pa.schema(
     {column: pa.timestamp("ns", tz="UTC") if column == "timestamp" else pa.string() for column in COLUMNS}

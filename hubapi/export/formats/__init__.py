@@ -1,0 +1,5 @@
+"""The formats of a finished log: JSON Lines, plain or compressed, CSV and Parquet."""
+
+from hubapi.export.formats.registry import FORMATS, Format, FormatName, Writer, format_of
+
+__all__ = ["FORMATS", "Format", "FormatName", "Writer", "format_of"]
