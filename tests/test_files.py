@@ -45,7 +45,7 @@ def test_a_file_is_replaced_and_nothing_else_is_left(tmp_path: Path, temporary: 
 
     write(tmp_path / "file", b"new", temporary)
 
-    assert ["file"] == os.listdir(tmp_path)
+    assert ["file"] == [path.name for path in tmp_path.iterdir()]
     assert b"new" == (tmp_path / "file").read_bytes()
 
 
@@ -54,18 +54,22 @@ def test_the_leftover_of_a_killed_process_is_overwritten(tmp_path: Path) -> None
 
     write(tmp_path / "file", b"new", tmp_path / ".aside")
 
-    assert ["file"] == os.listdir(tmp_path)
+    assert ["file"] == [path.name for path in tmp_path.iterdir()]
     assert b"new" == (tmp_path / "file").read_bytes()
 
 
 def test_a_failure_leaves_the_old_file_and_is_raised(tmp_path: Path, temporary: Path | None) -> None:
     (tmp_path / "file").write_bytes(b"old")
 
-    with pytest.raises(LookupError), _files.replacing(tmp_path / "file", temporary) as file:
-        file.write(b"half")
-        raise LookupError
+    def fail() -> None:
+        with _files.replacing(tmp_path / "file", temporary) as file:
+            file.write(b"half")
+            raise LookupError
 
-    assert ["file"] == os.listdir(tmp_path)
+    with pytest.raises(LookupError):
+        fail()
+
+    assert ["file"] == [path.name for path in tmp_path.iterdir()]
     assert b"old" == (tmp_path / "file").read_bytes()
 
 

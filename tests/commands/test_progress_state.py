@@ -1,4 +1,4 @@
-"""Where an export stands: what is counted, and how long it may still take."""
+"""The state of a running export, and the time it may still take."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -6,7 +6,7 @@ import pytest
 from attrs import define
 
 from hubapi import Forbidden
-from hubapi.commands.progress_state import Standing
+from hubapi.commands.progress_state import ProgressState
 from hubapi.export import Progress
 
 SINCE, UNTIL = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 11, tzinfo=UTC)
@@ -21,123 +21,123 @@ class Time:
 
 
 def read(account: str, pages: int, days_back: float | None = None, *, before: int = 0, done: bool = False) -> Progress:
-    """Return the news that so many pages are read, each of a hundred events, besides those of an earlier run."""
+    """Return the progress after so many pages of a hundred events, besides the events of an earlier run."""
     reached = None if days_back is None else UNTIL - timedelta(days_back)
     return Progress(account=account, events=before + 100 * pages, pages=pages, reached=reached, done=done)
 
 
-def test_accounts_are_under_way_until_they_are_done() -> None:
-    """In the order in which they began; those that ended in the order in which they did."""
-    standing = Standing(4)
-    for news in (read("b", 1), read("a", 1), read("c", 1), read("b", 2), read("c", 1, done=True)):
-        standing.take(news)
-    standing.take(Progress(account="d", events=0, pages=0, done=True, error=Forbidden("403 no")))
+def test_accounts_are_running_until_they_are_done() -> None:
+    """In the order in which they began; finished ones in the order in which they finished."""
+    state = ProgressState(4)
+    for progress in (read("b", 1), read("a", 1), read("c", 1), read("b", 2), read("c", 1, done=True)):
+        state.update(progress)
+    state.update(Progress(account="d", events=0, pages=0, done=True, error=Forbidden("403 no")))
 
-    assert ["b", "a"] == [row.account for row in standing.under_way]
-    assert ["c", "d"] == [row.account for row in standing.finished]
-    assert (1, 400, 4) == (standing.failed, standing.events, standing.pages)
+    assert ["b", "a"] == [account.account for account in state.running]
+    assert ["c", "d"] == [account.account for account in state.finished]
+    assert (1, 400, 4) == (state.failed, state.events, state.pages)
 
 
 def test_the_share_is_of_time_where_both_ends_are_known() -> None:
-    """A page that tells nothing new leaves it; all accounts count alike."""
-    standing = Standing(2, (SINCE, UNTIL))
-    shares = [standing.take(news).share for news in (read("a", 1, 4.0), read("a", 2), read("a", 3, 11.0))]
+    """A page without a time leaves it as it is; all accounts count the same."""
+    state = ProgressState(2, (SINCE, UNTIL))
+    shares = [state.update(progress).share for progress in (read("a", 1, 4.0), read("a", 2), read("a", 3, 11.0))]
 
     assert [0.4, 0.4, 1.0] == shares
-    assert 0.5 == standing.share
+    assert 0.5 == state.share
 
 
-def test_without_a_window_only_ends_tell_a_share() -> None:
-    """Nobody knows where a log begins."""
-    standing = Standing(2)
+def test_without_a_window_only_finished_accounts_have_a_share() -> None:
+    """The beginning of a log is not known."""
+    state = ProgressState(2)
 
-    assert None is standing.take(read("a", 1, 4.0)).share
-    standing.take(read("a", 2, done=True))
-    assert 0.5 == standing.share
+    assert None is state.update(read("a", 1, 4.0)).share
+    state.update(read("a", 2, done=True))
+    assert 0.5 == state.share
 
 
-def test_time_left_follows_from_what_so_many_pages_have_covered() -> None:
+def test_the_time_left_is_estimated_from_the_share_of_the_pages_so_far() -> None:
     """Two accounts at 0.25 after 5 pages each, a page a second: 30 pages, half a minute."""
     time = Time()
-    standing = Standing(2, (SINCE, UNTIL), time)
+    state = ProgressState(2, (SINCE, UNTIL), time)
     for page in range(1, 6):
         for account in ("a", "b"):
             time.s += 1
-            standing.take(read(account, page, page / 2))
+            state.update(read(account, page, page / 2))
 
-    assert 30.0 == standing.left_s()
+    assert 30.0 == state.left_s()
 
 
 def test_accounts_that_have_not_begun_are_like_the_others() -> None:
     """Of ten accounts one is known to have 20 pages: the other nine as well."""
     time = Time()
-    standing = Standing(10, (SINCE, UNTIL), time)
+    state = ProgressState(10, (SINCE, UNTIL), time)
     for page in range(1, 11):
         time.s += 1
-        standing.take(read("a", page, page / 2))
+        state.update(read("a", page, page / 2))
 
-    assert 190.0 == standing.left_s()
+    assert 190.0 == state.left_s()
 
 
 def test_a_resumed_account_is_known_by_what_this_run_covers() -> None:
     """It began at 0.8, and is at 0.9 after 10 pages more: 10 are left, not 1."""
     time = Time()
-    standing = Standing(1, (SINCE, UNTIL), time)
+    state = ProgressState(1, (SINCE, UNTIL), time)
     for page in range(1, 12):
         time.s += 1
-        standing.take(read("a", page, 8 + (page - 1) / 10, before=5000))
+        state.update(read("a", page, 8 + (page - 1) / 10, before=5000))
 
-    assert standing.left_s() == pytest.approx(10.0, rel=0.01)
+    assert state.left_s() == pytest.approx(10.0, rel=0.01)
 
 
-def test_the_rate_limit_is_not_outrun() -> None:
-    """A burst within the first window tells nothing of the next."""
+def test_the_estimate_is_no_faster_than_the_rate_limit() -> None:
+    """A burst within the first window is no measure for the next."""
     time = Time()
-    standing = Standing(1, (SINCE, UNTIL), time)
+    state = ProgressState(1, (SINCE, UNTIL), time)
     for page in range(1, 101):
         time.s += 0.1
-        standing.take(read("a", page, page / 20))
+        state.update(read("a", page, page / 20))
 
-    assert standing.left_s() == pytest.approx(10.0)
-    assert standing.left_s(fastest=2.0) == pytest.approx(50.0)
+    assert state.left_s() == pytest.approx(10.0)
+    assert state.left_s(fastest=2.0) == pytest.approx(50.0)
 
 
-def test_the_shortest_logs_are_not_taken_for_all() -> None:
+def test_short_logs_do_not_make_the_estimate_too_low() -> None:
     """Without a window: one of 2 pages is finished, one is at 10 and may be half done; the third is as their mean."""
     time = Time()
-    standing = Standing(3, None, time)
+    state = ProgressState(3, None, time)
     for page in range(1, 11):
         time.s += 1
-        standing.take(read("long", page))
-    assert None is standing.left_s()
+        state.update(read("long", page))
+    assert None is state.left_s()
 
-    for news in (read("short", 1), read("short", 2), read("short", 2, done=True)):
+    for progress in (read("short", 1), read("short", 2), read("short", 2, done=True)):
         time.s += 1
-        standing.take(news)
+        state.update(progress)
 
-    assert standing.left_s() == pytest.approx((10 + 11) * 13 / 12)
+    assert state.left_s() == pytest.approx((10 + 11) * 13 / 12)
 
 
-def test_nothing_is_foretold_of_the_first_moments_or_of_nothing() -> None:
+def test_there_is_no_estimate_in_the_first_seconds_or_without_pages() -> None:
     """Nor while nothing was read for a minute."""
     time = Time()
-    standing = Standing(1, (SINCE, UNTIL), time)
-    assert None is standing.left_s()
-    standing.take(read("a", 1, 1.0))
-    assert None is standing.left_s()
+    state = ProgressState(1, (SINCE, UNTIL), time)
+    assert None is state.left_s()
+    state.update(read("a", 1, 1.0))
+    assert None is state.left_s()
     time.s += 30
-    standing.take(read("a", 2, 2.0))
-    assert 120.0 == standing.left_s()
+    state.update(read("a", 2, 2.0))
+    assert 120.0 == state.left_s()
     time.s += 61
-    assert None is standing.left_s()
+    assert None is state.left_s()
 
 
-def test_what_an_earlier_run_has_finished_tells_nothing_of_pages() -> None:
-    """It costs none."""
+def test_accounts_of_an_earlier_run_do_not_count_in_the_estimate() -> None:
+    """They cost no pages."""
     time = Time()
-    standing = Standing(2, None, time)
-    standing.take(Progress(account="a", events=9000, pages=0, done=True))
+    state = ProgressState(2, None, time)
+    state.update(Progress(account="a", events=9000, pages=0, done=True))
     time.s += 10
-    standing.take(read("b", 1))
+    state.update(read("b", 1))
 
-    assert None is standing.left_s()
+    assert None is state.left_s()

@@ -452,7 +452,7 @@ async def test_pages_that_make_no_sense_are_an_error_and_then_forgotten(log: Fak
         await follow_for(30, events, clock)
         new = [log.add_event("acme") for _ in range(250)]
         log.inject(faults.Rewrite(the_same), operation="audit_logs.list", times=None)
-        with pytest.raises(HubError, match="does not follow the pages before it"):
+        with pytest.raises(HubError, match="does not continue the pages before it"):
             await anext(events)
         log.clear_faults()
         new += [log.add_event("acme", at=START + timedelta(seconds=30)) for _ in range(150)]
@@ -507,9 +507,9 @@ async def test_one_answer_from_a_server_with_a_wrong_clock_loses_nothing(
         ({"every": 0.5}, "1 second or more"),
         ({"every": float("nan")}, "1 second or more"),
         ({"since": START, "cursor": '{"follows":"acme","since_ns":1,"delivered":[]}'}, "both given"),
-        ({"cursor": "nonsense"}, "no cursor"),
-        ({"cursor": '{"walk":"audit_logs.list","state":{}}'}, "no cursor"),
-        ({"cursor": "\ud800"}, "no cursor"),
+        ({"cursor": "nonsense"}, "not a cursor"),
+        ({"cursor": '{"walk":"audit_logs.list","state":{}}'}, "not a cursor"),
+        ({"cursor": "\ud800"}, "not a cursor"),
         ({"cursor": '{"follows":"umbrella","since_ns":1,"delivered":[]}'}, "'umbrella', not of 'acme'"),
     ],
 )

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from hubapi import AsyncHub, ConfigurationError, Password
 from hubapi.export.formats import FORMATS, FormatName, format_of
-from hubapi.export.formats.json_lines import CompressedLines
+from hubapi.export.formats.json_lines import CompressedLineWriter
 from hubapi.testing import FakeHub
 
 NAMES: tuple[str, ...] = get_args(FormatName)
@@ -147,7 +147,7 @@ def test_every_name_has_a_format_and_its_files_end_in_it() -> None:
 
 def test_a_name_that_is_none_is_told_those_that_are() -> None:
     """The message says what to write instead."""
-    with pytest.raises(ConfigurationError, match=r"'xml'; there are jsonl, jsonl.gz, jsonl.zst, csv, parquet"):
+    with pytest.raises(ConfigurationError, match=r"'xml'; the formats are jsonl, jsonl.gz, jsonl.zst, csv, parquet"):
         format_of("xml")
 
 
@@ -210,7 +210,7 @@ def test_what_compresses_is_given_blocks_of_one_size(size: int) -> None:
             return b""
 
     counting = Counting()
-    writer = CompressedLines(BytesIO(), counting)
+    writer = CompressedLineWriter(BytesIO(), counting)
     for _ in range(30_000 // size):
         writer.write([b"x" * 99] * size)
     writer.close()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from hubapi import HubError
 from hubapi._datetimes import SECOND_NS
-from hubapi.export.log_walk import DEEPEST, Misplaced
+from hubapi.export.log_walk import RESTART_AFTER_PAGES, ResumePointLost
 from hubapi.export.pages import Page
 from tests.export.simulated_log import BEGIN_NS, Event, SimulatedLog, drain, walk_of
 
@@ -52,7 +52,7 @@ def test_a_deep_log_is_read_from_small_offsets() -> None:
         read += map(bytes, walk.take(log.page(walk)))
 
     assert newest_first(log.events) == read
-    assert DEEPEST == deepest
+    assert RESTART_AFTER_PAGES == deepest
     assert log.requests <= 202
 
 
@@ -164,7 +164,7 @@ def test_a_walk_that_does_not_find_its_place_says_so() -> None:
     log = SimulatedLog(events(300))
     gone = Page([Event(BEGIN_NS + 150 * SECOND_NS + 1, "gone").line])
 
-    with pytest.raises(Misplaced):
+    with pytest.raises(ResumePointLost):
         drain(log, walk_of(read=gone))
 
 

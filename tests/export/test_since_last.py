@@ -270,7 +270,7 @@ async def test_an_end_before_the_last_one_is_refused(fake: FakeHub, tmp_path: Pa
     await last(fake, tmp_path)
     before = contents(tmp_path)
 
-    with pytest.raises(ConfigurationError, match=r"nothing lies between since \(2026-01-31T23:59:00Z\) and until"):
+    with pytest.raises(ConfigurationError, match=r"the window is empty: since is 2026-01-31T23:59:00Z, and until is"):
         await last(fake, tmp_path, until=NOW - timedelta(days=1))
     assert before == contents(tmp_path)
 
