@@ -69,7 +69,7 @@ def test_export_writes_files_and_a_summary(fake: FakeHub, served: dict[str, str]
 
 
 def test_a_failed_account_is_named_and_the_exit_status_says_so(served: dict[str, str], tmp_path: Path) -> None:
-    """One failure among others: status 1, a line on which and why, the others' files there."""
+    """One failure: status 1, a line with the account and the error, and the files of the others."""
     ran = hubapi("export", "theirs", "umbrella", "--out", str(tmp_path), **served)
 
     assert (1, "") == (ran.returncode, ran.stderr)
@@ -80,7 +80,7 @@ def test_a_failed_account_is_named_and_the_exit_status_says_so(served: dict[str,
 
 
 def test_a_personal_access_token_is_exchanged(fake: FakeHub, served: dict[str, str], tmp_path: Path) -> None:
-    """Its login opens no audit log; its exchange does."""
+    """A login with it gives no access to audit logs; an exchange does."""
     with_token = {name: value for name, value in served.items() if name != "HUBAPI_PASSWORD"}
 
     ran = hubapi("export", "umbrella", "--out", str(tmp_path), HUBAPI_TOKEN="dckr_pat_moby", **with_token)
@@ -90,8 +90,8 @@ def test_a_personal_access_token_is_exchanged(fake: FakeHub, served: dict[str, s
 
 
 @pytest.mark.parametrize("source", ["file", "-"])
-def test_accounts_may_come_from_a_file(served: dict[str, str], tmp_path: Path, source: str) -> None:
-    """Together with those of the command itself, each once."""
+def test_accounts_can_come_from_a_file(served: dict[str, str], tmp_path: Path, source: str) -> None:
+    """Together with those of the command line, each once."""
     names = "# ours\n\numbrella  # since May\n"
     listed = tmp_path / "accounts.txt"
     listed.write_text(names)
@@ -127,7 +127,7 @@ def test_each_account_can_have_credentials_of_its_own(fake: FakeHub, served: dic
 
 @pytest.fixture
 def in_tokyo(monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
-    """Have the machine's clock nine hours ahead of UTC."""
+    """Set the machine's time zone nine hours ahead of UTC."""
     with monkeypatch.context() as patch:
         patch.setenv("TZ", "JST-9")
         time.tzset()
@@ -231,7 +231,7 @@ def test_json_of_what_could_not_begin(served: dict[str, str], tmp_path: Path) ->
     ],
 )
 def test_a_mistake_is_one_clear_line(variables: dict[str, str], words: str, tmp_path: Path) -> None:
-    """No traceback, no secret, no folder: what is wrong, on standard error."""
+    """The error on standard error: no traceback, no secret, and no folder is created."""
     ran = hubapi("export", "acme", "--out", str(tmp_path / "logs"), **variables)
 
     assert (2, "", 1) == (ran.returncode, ran.stdout, len(ran.stderr.splitlines()))
@@ -416,7 +416,7 @@ def working() -> Generator[subprocess.Popen[str]]:
 
 @posix
 def test_a_second_signal_ends_it_at_once() -> None:
-    """Whatever it is that can't be left: the folder of an export stands a kill at any moment."""
+    """Whatever can't be cancelled: the folder of an export survives a kill at any moment."""
     with working() as process:
         assert process.stderr
         process.send_signal(signal.SIGINT)
@@ -428,7 +428,7 @@ def test_a_second_signal_ends_it_at_once() -> None:
 
 @posix
 def test_a_second_signal_need_not_wait_for_a_message() -> None:
-    """Two that come together are two, if they are not alike: the system makes one of those."""
+    """Two different ones that arrive together are two; the system merges equal ones."""
     with working() as process:
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGTERM)

@@ -12,8 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from hubapi import AsyncHub, PauseEvent
-from hubapi._pipeline.hooks import Event
+from hubapi import AsyncHub, Event, PauseEvent
 from hubapi.commands.console import duration, print_line
 from hubapi.commands.progress_state import AccountState, ProgressState
 from hubapi.export import ExportOptions, ExportReport, Progress

@@ -2,9 +2,8 @@
 
 No I/O and no clock: pages go in, new events come out.
 
-- Pages are numbered, and each must continue the one before: its first event is older than the last one read. If it
-  isn't, events appeared or disappeared in the meantime, and events that are known already are left out (known by their
-  `event_id`, else by the whole event).
+- Pages are numbered, and each must continue the one before: its first event is older than the last one read. If not,
+  events appeared or disappeared in the meantime, and known events are left out (by `event_id`, else by all of it).
 - Every so many pages, and whenever a page doesn't continue the one before, the walk restarts from a timestamp: it
   requests what happened up to just after the last event read, from page 1. This keeps offsets small in the deepest log,
   copes with a server that miscounts pages, and lets a walk continue in another process that has nothing but the events
@@ -228,7 +227,7 @@ class LogWalk:
         self._count_from_first_page(restart)
 
     def _out_of_order(self) -> HubError:
-        return HubError(f"page {self.number} does not continue the pages before it: the log would have gaps, or no end")
+        return HubError(f"page {self.number} does not continue the pages before it: there would be gaps, or no end")
 
     def _new_after_restart(self, restart: _Restart, page: Page, *, ends: bool) -> list[Line] | None:
         """Return what is new on a page of a restarted walk; None if the walk falls back, or counts again."""
@@ -260,8 +259,8 @@ class LogWalk:
         """Count pages from where the walk was before the restart, and don't restart any more."""
         if restart.fallback is None:
             raise ResumePointLost("the log has changed: the last event that was read is no longer in it")
-        self._until_ns, self.number = restart.fallback.until_ns, restart.fallback.number
-        self._size = restart.fallback.size
+        back = restart.fallback
+        self._until_ns, self.number, self._size = back.until_ns, back.number, back.size
         self._restart, self._can_restart = None, False
 
     # --- what is kept, and what is returned

@@ -29,7 +29,7 @@ class Event:
 
 @define
 class SimulatedLog:
-    """Gives pages of its events, the newest first.
+    """A log that returns pages of its events, newest first.
 
     Args:
         events: What it holds.
@@ -69,7 +69,7 @@ class SimulatedLog:
 
 
 def drain(log: SimulatedLog, walk: LogWalk, *, stop_after: int | None = None) -> list[bytes]:
-    """Walk to the end, or for so many requests; return what was new, the newest first."""
+    """Walk to the end, or for so many requests; return the new events, newest first."""
     read: list[bytes] = []
     while not walk.done and (stop_after is None or log.requests < stop_after):
         read += map(bytes, walk.take(log.page(walk)))

@@ -1,4 +1,4 @@
-"""The folder of an export: whose it is, who may read it, and what is refused there."""
+"""The folder of an export: its permissions, its lock, its manifest, and files that are in the way."""
 
 import os
 import stat
@@ -72,7 +72,7 @@ async def test_a_folder_of_the_user_stays_as_it_is(fake: FakeHub, orgs: list[str
 
 @pytest.mark.anyio
 async def test_a_file_in_the_place_of_the_folder(fake: FakeHub, orgs: list[str], tmp_path: Path) -> None:
-    """Is named, before anything is asked of the server, and stays."""
+    """It is named before any request is sent, and stays."""
     (tmp_path / "taken").write_text("mine")
     async with AsyncHub(MOBY, transport=fake.transport()) as hub:
         with pytest.raises(ConfigurationError, match=f"^{tmp_path}/taken can't be written: File exists$"):
@@ -102,8 +102,8 @@ def test_a_folder_that_is_read_only(tmp_path: Path) -> None:
 
 
 @pytest.mark.anyio
-async def test_another_export_in_the_same_folder(fake: FakeHub, orgs: list[str], tmp_path: Path) -> None:
-    """Is refused at once, before it asks for anything; the first one is not disturbed."""
+async def test_another_export_in_the_same_folder_is_refused(fake: FakeHub, orgs: list[str], tmp_path: Path) -> None:
+    """At once, before any request is sent; the first one is not disturbed."""
     refused: list[str] = []
 
     async def meanwhile(request: AttemptRequest, call_next: CallNext) -> AttemptResponse:
@@ -124,8 +124,8 @@ async def test_another_export_in_the_same_folder(fake: FakeHub, orgs: list[str],
     assert finished(fake, orgs) == read(tmp_path, orgs)
 
 
-def test_whichever_thread_gives_a_folder_back_others_may_have_it(tmp_path: Path) -> None:
-    """A worker thread takes it, and any other closes it."""
+def test_any_thread_can_release_a_folder(tmp_path: Path) -> None:
+    """One worker thread opens it, and another one closes it."""
     first, second = Folder(tmp_path), Folder(tmp_path)
     in_a_thread(first.open)
     with pytest.raises(ConfigurationError, match="another export is using"):
@@ -137,8 +137,8 @@ def test_whichever_thread_gives_a_folder_back_others_may_have_it(tmp_path: Path)
 
 
 @pytest.mark.anyio
-async def test_a_folder_is_given_back_after_a_refusal(fake: FakeHub, orgs: list[str], tmp_path: Path) -> None:
-    """What was wrong can be put right in the same process."""
+async def test_a_folder_is_released_after_a_refusal(fake: FakeHub, orgs: list[str], tmp_path: Path) -> None:
+    """The mistake can be corrected in the same process."""
     (tmp_path / "manifest.json").write_text("{}")
     refused: list[ConfigurationError] = []
     async with AsyncHub(MOBY, transport=fake.transport()) as hub:
@@ -165,10 +165,10 @@ async def test_a_folder_is_given_back_after_a_refusal(fake: FakeHub, orgs: list[
     ],
 )
 @pytest.mark.parametrize("whole", [True, False])
-async def test_an_export_of_something_else(
+async def test_an_export_with_other_options_is_refused(
     fake: FakeHub, orgs: list[str], tmp_path: Path, asked: dict[str, Any], words: str, *, whole: bool
 ) -> None:
-    """Is refused, and what is there stays to the byte, finished or not."""
+    """The folder stays as it is to the byte, finished or not."""
 
     def stop(progress: object) -> None:
         raise LookupError
@@ -192,10 +192,10 @@ async def test_an_export_of_something_else(
     ("partition", "theirs"),
     [(None, "org-1.jsonl"), (None, ".org-1.part"), ("day", "org-1/2025-12-31.jsonl"), ("day", "org-1")],
 )
-async def test_a_file_that_is_not_ours_in_the_place_of_a_log(
+async def test_a_file_of_the_user_in_the_place_of_a_log(
     fake: FakeHub, orgs: list[str], tmp_path: Path, partition: Any, theirs: str
 ) -> None:
-    """Is named, before any log is read, and stays; moved away, the export works."""
+    """It is named before any log is read, and stays; once it is moved away, the export works."""
     path = tmp_path / theirs
     path.parent.mkdir(exist_ok=True)
     path.write_text("mine")
@@ -215,7 +215,7 @@ async def test_a_file_that_is_not_ours_in_the_place_of_a_log(
 
 @pytest.mark.anyio
 async def test_a_log_that_cannot_be_put_in_place_stops_no_other(fake: FakeHub, orgs: list[str], tmp_path: Path) -> None:
-    """Someone makes a folder there meanwhile: the account fails with its name, and goes on when it is gone."""
+    """If a folder is created there in the meantime, the account fails with its name, and can be continued later."""
 
     def disturb(progress: object) -> None:
         (tmp_path / "org-1.jsonl" / "mine").mkdir(parents=True, exist_ok=True)
@@ -251,7 +251,7 @@ def written(folder: Folder, name: str) -> tuple[PartFile, Log, Overlap]:
 
 
 def test_what_could_not_be_recorded_has_not_happened(tmp_path: Path) -> None:
-    """Or the next run would leave out, as delivered, what no log of a finished account has."""
+    """Otherwise the next run would leave out events that no finished log has."""
     folder = begun(tmp_path, "a", "b")
     before = folder.manifest
     (tmp_path / ".manifest.json").mkdir()
@@ -266,8 +266,8 @@ def test_what_could_not_be_recorded_has_not_happened(tmp_path: Path) -> None:
     assert (tmp_path / ".a.part").exists()
 
 
-def test_many_that_are_finished_at_once_are_all_recorded(tmp_path: Path) -> None:
-    """Those that come while the manifest is written are written together, and each part is removed after that."""
+def test_accounts_that_finish_at_the_same_time_are_all_recorded(tmp_path: Path) -> None:
+    """Updates that arrive while the manifest is written are written together, and then each part file is removed."""
     names = [f"org-{n}" for n in range(40)]
     folder = begun(tmp_path, *names)
     ready = {name: written(folder, name) for name in names}

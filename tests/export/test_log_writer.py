@@ -1,4 +1,4 @@
-"""A part becomes a log: oldest first, counted, hashed, and put in place in one step or not at all."""
+"""From a part file to a log: oldest first, counted, hashed, and put in place in one step or not at all."""
 
 import errno
 import hashlib
@@ -28,7 +28,7 @@ def paths(folder: Path, *, run: int = 1, by_day: bool = False, form: Format | No
 
 
 def part_of(folder: Path, lines: list[bytes]) -> PartFile:
-    """A part with these lines, the newest first."""
+    """Return a part file with these lines, newest first."""
     part = PartFile(folder / ".acme.part")
     part.open()
     part.add(lines)
@@ -46,7 +46,7 @@ def names(folder: Path) -> list[str]:
 
 
 def test_a_log_is_whole_counted_and_hashed(tmp_path: Path) -> None:
-    """And the manifest's entry says what is on the disk."""
+    """The manifest's entry is that of the file on the disk."""
     events = [line(BEGIN_NS + n * DAY_NS // 2, "ab"[n % 2]) for n in range(5)]
 
     log = LogWriter(paths(tmp_path), FAR_NS).write(part_of(tmp_path, events[::-1]), "2026-01-01T00:00:00Z")
@@ -65,7 +65,7 @@ def test_a_log_is_whole_counted_and_hashed(tmp_path: Path) -> None:
 
 
 def test_an_empty_log_is_a_log(tmp_path: Path) -> None:
-    """A file without events says that there were none; where there is one a day, there is none."""
+    """It is a file without events; with one file per day there is none."""
     (whole, by_day) = (tmp_path / "whole", tmp_path / "by_day")
     for folder in (whole, by_day):
         folder.mkdir()
@@ -119,7 +119,7 @@ def test_days_out_of_order_lose_nothing(tmp_path: Path) -> None:
 
 
 def test_what_the_next_run_reads_again_is_remembered(tmp_path: Path) -> None:
-    """From the seam on, with its time and its identity; of two alike, both."""
+    """From the overlap on, with its time and its identity; two equal events are two."""
     twin = b'{"timestamp":"2026-01-03T00:00:00Z"}'
     events = [line(BEGIN_NS, name="old"), line(BEGIN_NS + DAY_NS, name="at"), twin, twin, b'{"event_id":"undated"}']
     writer = LogWriter(paths(tmp_path), BEGIN_NS + DAY_NS)
@@ -148,7 +148,7 @@ def test_what_the_next_run_reads_again_is_remembered(tmp_path: Path) -> None:
         (True, 2, "acme", True),
     ],
 )
-def test_nothing_is_written_over_what_is_not_ours(
+def test_files_of_the_user_are_not_overwritten(
     tmp_path: Path, by_day: bool, run: int, in_the_way: str, refused: bool
 ) -> None:
     """Neither a log nor a part nor a folder: it is named, before anything is asked of the server."""
@@ -166,7 +166,7 @@ def test_nothing_is_written_over_what_is_not_ours(
 
 
 def test_a_link_to_nowhere_is_in_the_way(tmp_path: Path) -> None:
-    """It would be replaced, and is not ours."""
+    """It would be replaced."""
     (tmp_path / "acme.jsonl").symlink_to(tmp_path / "nowhere")
 
     with pytest.raises(ConfigurationError, match=r"acme\.jsonl exists"):
@@ -174,8 +174,8 @@ def test_a_link_to_nowhere_is_in_the_way(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("there", "refused"), [(b'"1"\n', True), (b'"a"\n"b"\n', False)])
-def test_what_came_into_the_way_meanwhile_is_not_replaced(tmp_path: Path, there: bytes, refused: bool) -> None:
-    """But for the very log: an export was killed after it had put that in place, and before it could say so."""
+def test_a_file_that_was_created_in_the_meantime_is_not_replaced(tmp_path: Path, there: bytes, refused: bool) -> None:
+    """Except the same log: an export was killed after it had put it in place, and before the manifest had it."""
     (tmp_path / "acme.jsonl").write_bytes(there)
     part = part_of(tmp_path, [b'"b"', b'"a"'])
     writer = LogWriter(paths(tmp_path), FAR_NS)
@@ -205,7 +205,7 @@ class _Full:
     ("by_day", "events", "named"),
     [(False, 0, "acme.jsonl"), (False, 3, "acme.jsonl"), (True, 3, "acme/2026-01-01.jsonl")],
 )
-def test_a_full_disk_leaves_the_part_and_nothing_half_done(
+def test_a_full_disk_leaves_the_part_file_and_nothing_else(
     tmp_path: Path, by_day: bool, events: int, named: str
 ) -> None:
     """The error names the file that could not be written."""

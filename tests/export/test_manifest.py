@@ -14,7 +14,7 @@ from tests.export.manifests import DONE, FAILED, T, folder_of, run
 
 
 def test_a_manifest_is_what_was_saved(tmp_path: Path) -> None:
-    """All of it, for its owner only, and nothing beside it."""
+    """For its owner only, and without other files."""
     files = [LogFile(name="a.jsonl", events=2, bytes=10, sha256="ab")]
     log = Log(state="done", since=T[1], events=2, files=files, actions={"x": 2}, days={"2026-01-02": 2})
     manifest = folder_of(run(1, T[1], T[5], asked_until=T[5], a=log, b=FAILED))
@@ -41,7 +41,7 @@ def test_the_same_manifest_has_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_no_manifest_is_none(tmp_path: Path) -> None:
-    """Nor where there is no folder."""
+    """Also without a folder."""
     assert (None, None) == (load(tmp_path), load(tmp_path / "none"))
 
 
@@ -69,8 +69,8 @@ RUN: dict[str, Any] = {"number": 1, "asked_since": None, "asked_until": None, "u
         ({**GOOD, "runs": [{**RUN, "accounts": {"a": {"state": "new"}}}]}, "is not the manifest of an export"),
     ],
 )
-def test_what_is_no_manifest_is_refused(tmp_path: Path, content: bytes | str | dict[str, Any], words: str) -> None:
-    """Torn, someone else's, or changed by hand: its path is in the error, and it stays as it is."""
+def test_an_invalid_manifest_is_refused(tmp_path: Path, content: bytes | str | dict[str, Any], words: str) -> None:
+    """Cut off, from another program, or edited: its path is in the error, and it stays as it is."""
     if isinstance(content, dict):
         content = json.dumps(content)
     (tmp_path / "manifest.json").write_bytes(content.encode() if isinstance(content, str) else content)
@@ -91,7 +91,7 @@ def test_a_manifest_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 
 def test_what_a_later_version_adds_does_no_harm(tmp_path: Path) -> None:
-    """As long as it says that it is of this version."""
+    """As long as the version is the same."""
     (tmp_path / "manifest.json").write_text(json.dumps({**GOOD, "new": 1, "runs": [{**RUN, "new": [2]}]}))
 
     assert folder_of(run(1, None, T[1])) == load(tmp_path)

@@ -1,4 +1,4 @@
-"""A part on disk: it says itself how far a walk has come, whatever a crash has left at its end."""
+"""A part file: it records how far a walk has come, whatever a crash has left at its end."""
 
 import stat
 from pathlib import Path
@@ -15,7 +15,7 @@ from tests.export.simulated_log import BEGIN_NS, Event
 
 
 def lines(count: int, *, apart_ns: int = SECOND_NS) -> list[bytes]:
-    """Events, the newest first."""
+    """Return events, newest first."""
     return [Event(BEGIN_NS + n * apart_ns, f"e{n}").line for n in reversed(range(count))]
 
 
@@ -54,8 +54,8 @@ def test_what_is_added_is_written_when_it_is_flushed(tmp_path: Path) -> None:
     cut=st.integers(0, 10_000),
     garbage=st.binary(max_size=40) | st.integers(1, 5000).map(bytes),
 )
-def test_whatever_a_crash_leaves_whole_events_are_gone_on_from(count: int, cut: int, garbage: bytes) -> None:
-    """Cut anywhere, with bytes or a block of zeros behind: what is kept are whole events, and all that were whole."""
+def test_a_part_file_is_continued_after_its_last_whole_event(count: int, cut: int, garbage: bytes) -> None:
+    """Cut anywhere, and followed by bytes or zeros: all whole events before that are kept."""
     events = lines(count)
     with TemporaryDirectory() as folder:
         path = Path(folder, "part")
@@ -72,7 +72,7 @@ def test_whatever_a_crash_leaves_whole_events_are_gone_on_from(count: int, cut: 
         assert [*kept, b'{"next":1}'] == path.read_bytes().splitlines()
 
 
-def test_what_lies_behind_a_hole_is_read_anew(tmp_path: Path) -> None:
+def test_events_behind_a_hole_are_read_again(tmp_path: Path) -> None:
     """After a power cut a block may be zeros although a later one is written."""
     events = lines(9)
     whole = written(tmp_path / "part", events)
@@ -85,9 +85,9 @@ def test_what_lies_behind_a_hole_is_read_anew(tmp_path: Path) -> None:
     assert events[:3] == page.lines
 
 
-@pytest.mark.parametrize(("apart_ns", "told"), [(SECOND_NS, 200), (SECOND_NS // 100, 301), (1, 1000)])
-def test_a_walk_is_told_of_the_last_three_seconds(tmp_path: Path, apart_ns: int, told: int) -> None:
-    """And of two hundred events at least, as many as it needs to find its place."""
+@pytest.mark.parametrize(("apart_ns", "count"), [(SECOND_NS, 200), (SECOND_NS // 100, 301), (1, 1000)])
+def test_a_walk_continues_from_the_last_three_seconds(tmp_path: Path, apart_ns: int, count: int) -> None:
+    """And from two hundred events at least."""
     events = lines(1000, apart_ns=apart_ns)
     written(tmp_path / "part", events)
     part = PartFile(tmp_path / "part")
@@ -95,7 +95,7 @@ def test_a_walk_is_told_of_the_last_three_seconds(tmp_path: Path, apart_ns: int,
     page = part.open()
 
     assert page is not None
-    assert (events[-told:], 1000) == (page.lines, part.events)
+    assert (events[-count:], 1000) == (page.lines, part.events)
 
 
 @settings(max_examples=50, deadline=None)
@@ -126,7 +126,7 @@ def test_the_oldest_come_in_blocks(tmp_path: Path) -> None:
 
 
 def test_starting_over_forgets(tmp_path: Path) -> None:
-    """What was read, and what was about to be written."""
+    """Also what was about to be written."""
     written(tmp_path / "part", lines(5))
     part = PartFile(tmp_path / "part")
     part.open()
@@ -139,7 +139,7 @@ def test_starting_over_forgets(tmp_path: Path) -> None:
 
 
 def test_closing_writes_the_rest_and_leaves_no_empty_part(tmp_path: Path) -> None:
-    """There is nothing to go on from in one."""
+    """There would be nothing to continue."""
     full, empty = PartFile(tmp_path / "full"), PartFile(tmp_path / "empty")
     for part in (full, empty):
         part.open()
@@ -161,7 +161,7 @@ def test_a_part_that_cannot_be_written_is_named() -> None:
 
 
 def test_a_page_of_what_was_read_is_a_page(tmp_path: Path) -> None:
-    """With the times and identities that a walk looks at."""
+    """With the times and identities that a walk needs."""
     written(tmp_path / "part", lines(3))
 
     page = PartFile(tmp_path / "part").open()

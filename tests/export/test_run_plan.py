@@ -47,8 +47,10 @@ def test_a_window_ends_where_asked_but_not_before_it_is_settled(until: str | Non
 @pytest.mark.parametrize("since", [None, T[1], "last"])
 @pytest.mark.parametrize("asked_until", [None, T[7]])
 @pytest.mark.parametrize("rest", [WAITING, FAILED])
-def test_an_interrupted_run_goes_on_with_its_own_window(since: str | None, asked_until: str | None, rest: Log) -> None:
-    """However much later it is asked for again, and with accounts that were added meanwhile."""
+def test_an_interrupted_run_is_continued_with_its_own_window(
+    since: str | None, asked_until: str | None, rest: Log
+) -> None:
+    """However much later, and with accounts that were added in the meantime."""
     found = folder_of(run(1, since, T[5], asked_until=asked_until, a=DONE, b=WAITING, c=rest))
 
     manifest = plan_run(found, options("a", "b", "c", "d", since=since, until=asked_until), T[20])
@@ -58,8 +60,8 @@ def test_an_interrupted_run_goes_on_with_its_own_window(since: str | None, asked
 
 
 @pytest.mark.parametrize("since", [None, T[1]])
-def test_a_finished_run_is_that_run_again(since: str | None) -> None:
-    """There is nothing to do; what failed may be tried again, what is new is read up to the same end."""
+def test_a_finished_run_is_not_repeated(since: str | None) -> None:
+    """There is nothing to do; failed accounts are tried again, new ones are read up to the same end."""
     found = folder_of(run(1, since, T[5], a=DONE, b=FAILED))
 
     manifest = plan_run(found, options("a", "b", "c", since=since), T[20])
@@ -69,7 +71,7 @@ def test_a_finished_run_is_that_run_again(since: str | None) -> None:
 
 @pytest.mark.parametrize("since", [None, T[1], "last"])
 def test_the_next_run_begins_where_each_account_ended(since: str | None) -> None:
-    """One that failed begins where it should have, a new one at its beginning."""
+    """A failed account begins at its earlier beginning, a new one at the beginning of its log."""
     first = run(1, since, T[5], a=DONE, b=evolve(FAILED, since=T[1]), c=FAILED)
     second = run(2, "last", T[8], a=evolve(FAILED, since=T[5]), b=evolve(FAILED, since=T[1]), c=DONE)
 
@@ -81,8 +83,8 @@ def test_the_next_run_begins_where_each_account_ended(since: str | None) -> None
     assert ([1, 2, 3], T[9]) == ([run.number for run in twice.runs], twice.runs[2].until)
 
 
-def test_who_is_not_asked_for_any_more_holds_up_nobody() -> None:
-    """An organisation that was deleted would else keep the others from ever going on."""
+def test_an_account_that_was_dropped_holds_up_no_other() -> None:
+    """Otherwise an organisation that was deleted would stop the export for good."""
     found = folder_of(run(1, "last", T[5], a=DONE, gone=WAITING))
 
     manifest = plan_run(found, options("a", since="last"), T[9])
@@ -92,7 +94,7 @@ def test_who_is_not_asked_for_any_more_holds_up_nobody() -> None:
 
 @pytest.mark.parametrize("latest", [T[5], T[4]])
 def test_a_clock_that_is_behind_makes_an_empty_window_not_one_that_ends_before_it_begins(latest: str) -> None:
-    """Asked twice within a second, two of the server's machines may differ."""
+    """Within a second, the clocks of two of the server's machines may differ."""
     manifest = plan_run(folder_of(run(1, "last", T[5], a=DONE)), options("a", since="last"), latest)
 
     assert (T[5], T[5]) == (manifest.runs[-1].until, manifest.runs[-1].accounts["a"].since)
@@ -118,10 +120,8 @@ def test_a_clock_that_is_behind_makes_an_empty_window_not_one_that_ends_before_i
         ([run(1, None, T[5], a=DONE)], options("a", partition="day"), "not as jsonl with one file per day"),
     ],
 )
-def test_what_a_folder_holds_is_not_mixed_with_something_else(
-    runs: list[Run], asked: ExportOptions, words: str
-) -> None:
-    """The error says what is there, what was asked for, and what to do."""
+def test_different_exports_are_not_mixed_in_a_folder(runs: list[Run], asked: ExportOptions, words: str) -> None:
+    """The error names both, and what to do."""
     found = folder_of(*runs)
     with pytest.raises(ConfigurationError, match=words):
         plan_run(found, asked, T[9])
