@@ -1,4 +1,4 @@
-"""Everything there is to run: `nox -l` lists it."""
+"""The development tasks; `nox -l` lists them."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ nox.options.reuse_existing_virtualenvs = True
 
 
 def _find_pyenv() -> None:
-    """Put pyenv's interpreters on the path: its shims only answer for the version that is set."""
+    """Add pyenv's interpreters to the path: its shims only work for the selected version."""
     root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
     folders = [str(path / "bin") for python in PYTHONS for path in sorted(root.glob(f"{python}.*"))[-1:]]
     os.environ["PATH"] = os.pathsep.join([*folders, os.environ.get("PATH", "")])
@@ -25,12 +25,12 @@ def _find_pyenv() -> None:
 _find_pyenv()
 ON_ALL_CORES = ("-n", "auto")
 CURRENT = f"{sys.version_info.major}.{sys.version_info.minor}"
-# The versions this machine has; at least the one that runs this.
+# The supported versions that are installed; at least the one that runs this file.
 FOUND = [python for python in PYTHONS if shutil.which(f"python{python}")] or [CURRENT]
 
 
 def _install(session: nox.Session, *groups: str) -> None:
-    """Install the project with its extras, editable, and the tools of these dependency groups."""
+    """Install the project with its extras, editable, and these dependency groups."""
     wanted = [requirement for group in groups for requirement in nox.project.dependency_groups(PROJECT, group)]
     session.install("-e", ".[cli,testing]", *wanted)
 
@@ -42,9 +42,16 @@ def demo(session: nox.Session) -> None:
     session.run("hubapi", "demo", *session.posargs)
 
 
-@nox.session(python=FOUND)
+@nox.session(python=CURRENT)
 def tests(session: nox.Session) -> None:
-    """Run the test suite, on every supported Python that this machine has."""
+    """Run the test suite on the Python that runs nox."""
+    _install(session, "test")
+    session.run("pytest", *ON_ALL_CORES, *session.posargs)
+
+
+@nox.session(python=[python for python in FOUND if python != CURRENT])
+def tests_elsewhere(session: nox.Session) -> None:
+    """Run the test suite on the other supported Pythons that are installed."""
     _install(session, "test")
     session.run("pytest", *ON_ALL_CORES, *session.posargs)
 
@@ -59,45 +66,45 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(python=CURRENT)
 def types(session: nox.Session) -> None:
-    """Run both type checkers, strict, and see that every public name has a type."""
+    """Run both type checkers in strict mode, and check that every public name has a type."""
     _install(session, "types")
     session.run("mypy")
     session.run("pyright")
-    session.install("--no-deps", "--force-reinstall", ".")  # as users have it: a package, not a folder of sources
+    session.install("--no-deps", "--force-reinstall", ".")  # as users install it: a package, not a source folder
     session.run("pyright", "--verifytypes", "hubapi", "--ignoreexternal")
 
 
 @nox.session(python=CURRENT)
 def generate(session: nox.Session) -> None:
-    """Check that the generated code is what the description makes of it."""
+    """Check that the generated code is up to date."""
     session.install(*nox.project.dependency_groups(PROJECT, "generate"))
     session.run("python", "-m", "scripts.generate", "--check")
 
 
 @nox.session(python=CURRENT)
 def fuzz(session: nox.Session) -> None:
-    """Ask a FakeHub on loopback whatever the description allows, and more, and hold its answers against it."""
+    """Send every kind of request that the description allows, and more, to a FakeHub, and check the responses."""
     _install(session, "fuzz")
     session.run("python", "-m", "tests.fuzz", *session.posargs)
 
 
 @nox.session(python=CURRENT)
 def kills(session: nox.Session) -> None:
-    """Kill exports before each of their file operations and at random moments, and compare what they end in."""
+    """Kill exports before each file operation and at random moments, and compare the final files."""
     _install(session, "test")
     session.run("python", "-m", "tests.kills", *session.posargs)
 
 
 @nox.session(python=CURRENT)
 def bench(session: nox.Session) -> None:
-    """Measure hubapi against what else one would write; `-- --check` fails where it is not as fast as it should be."""
+    """Measure hubapi against the alternatives; `-- --check` fails if a target is missed."""
     _install(session, "bench")
     session.run("python", "-m", "scripts.bench", *session.posargs)
 
 
 @nox.session(python=CURRENT)
 def wheel(session: nox.Session) -> None:
-    """Build the wheel, and run the suite against it away from the sources."""
+    """Build the wheel, and run the suite against it without the sources."""
     place = Path(session.create_tmp()).resolve()
     session.run("pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(place / "dist"), ".")
     (built,) = (place / "dist").glob("*.whl")
@@ -108,5 +115,5 @@ def wheel(session: nox.Session) -> None:
     for path in (ROOT / "pyproject.toml", ROOT / "LICENSE", *ROOT.glob("*.md")):
         shutil.copy(path, place)
     session.chdir(place)
-    # The generator is no part of the wheel; its own tests look at the sources.
+    # The generator is not part of the wheel; its tests read the sources.
     session.run("pytest", *ON_ALL_CORES, "--ignore=tests/generate", *session.posargs)

@@ -32,10 +32,14 @@ if TYPE_CHECKING:
     from hubapi._pipeline.hooks import PauseEvent as PauseEvent
     from hubapi._pipeline.hooks import RetryEvent as RetryEvent
     from hubapi._pipeline.hooks import TokenEvent as TokenEvent
-    from hubapi._pipeline.pipeline import Options as Options
     from hubapi._pipeline.retry import RetryPolicy as RetryPolicy
+    from hubapi._pipeline.session import Options as Options
     from hubapi._rate_limit.headers import RateLimit as RateLimit
     from hubapi._rate_limit.limiter import RateLimiter as RateLimiter
+    from hubapi._transport.transport import Limits as Limits
+    from hubapi._transport.transport import Request as Request
+    from hubapi._transport.transport import Response as Response
+    from hubapi._transport.transport import Transport as Transport
     from hubapi._version import __version__ as __version__
     from hubapi.credentials import Anonymous as Anonymous
     from hubapi.credentials import Credentials as Credentials
@@ -70,16 +74,17 @@ _get, _names = attach(
     {
         "hubapi._rate_limit.limiter": "RateLimiter",
         "hubapi._pipeline.hooks": (
-            "AttemptResponse AttemptEvent AttemptRequest CallNext Event Middleware PauseEvent RetryEvent TokenEvent"
+            "AttemptEvent AttemptRequest AttemptResponse CallNext Event Middleware PauseEvent RetryEvent TokenEvent"
         ),
         "hubapi._rate_limit.headers": "RateLimit",
         "hubapi._pagination.paginator": "Paginator",
-        "hubapi._pipeline.pipeline": "Options",
+        "hubapi._pipeline.session": "Options",
         "hubapi._pipeline.retry": "RetryPolicy",
         "hubapi._codec.wire": "UNSET UnsetType",
         "hubapi._auth.file_token_store": "FileTokenStore",
         "hubapi._auth.token_store": "MemoryTokenStore StoredToken TokenStore",
         "hubapi._client": "AsyncHub Settings",
+        "hubapi._transport.transport": "Limits Request Response Transport",
         "hubapi._version": "__version__",
         "hubapi.credentials": "Anonymous Credentials OrgAccessToken Password PersonalAccessToken StaticToken Totp",
         "hubapi.errors": (

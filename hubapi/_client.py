@@ -1,7 +1,8 @@
-"""AsyncHub: where every part meets."""
+"""AsyncHub, the composition root: the only module that knows every part."""
 
+import copy
 import os
-import re
+import ssl
 from collections.abc import Callable
 from functools import cached_property
 from types import TracebackType
@@ -11,15 +12,20 @@ from urllib.parse import urlsplit
 from attrs import field, frozen
 from msgspec.structs import replace
 
-from hubapi._auth.schemes import another_login, give_login
+from hubapi._auth.schemes import authenticate
 from hubapi._auth.token_store import TokenStore
 from hubapi._clock import Clock, SystemClock
 from hubapi._pipeline.hooks import Event, Hooks, Middleware
-from hubapi._pipeline.pipeline import Counters, Line, Options, Pipeline
+from hubapi._pipeline.lifecycle import Lifecycle
+from hubapi._pipeline.pipeline import Pipeline
+from hubapi._pipeline.session import Counters, Options, Session
 from hubapi._rate_limit.headers import RateLimit
 from hubapi._rate_limit.limiter import RateLimiter
 from hubapi._secret import Secret
-from hubapi._transport.httpx import HttpTransport, HttpxTransport
+from hubapi._transport.httpx import HttpxTransport
+from hubapi._transport.proxy import is_loopback
+from hubapi._transport.select import AnyTransport, as_transport
+from hubapi._transport.transport import Limits
 from hubapi._version import __version__
 from hubapi.credentials import (
     Anonymous,
@@ -38,60 +44,81 @@ if TYPE_CHECKING:
     from hubapi._resources.scim import Scim
 
 BASE_URL = "https://hub.docker.com"
-_LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1|[\w.-]+\.localhost")
+
+
+def _secret(value: str | Secret | None) -> Secret | None:
+    return Secret(value) if value else None
 
 
 @frozen(kw_only=True)
 class Settings:
-    """What holds for a hub's whole life.
+    """The settings of a hub, for its whole life.
 
     Args:
-        options: What calls start from; `with_options` changes it for some.
-        connect_s: Seconds to connect in.
-        read_s: Seconds that may pass without a byte of an answer.
-        window_s: Length of the server's rate-limit window in seconds; Hub's is a minute.
-        user_agent: What the server is told is asking. Docker's firewall refuses some libraries' own (D10).
-        allow_http: Allow `http://` to other hosts than this machine. Tokens then travel in the clear.
-        token_store: Where bearers are kept beside, such as `FileTokenStore(directory)`: shared with every hub, and
-            every process, of the same credentials and base URL that is given it.
-        middleware: Wraps every attempt: an async callable of the request, without its bearer and body, and of what
-            sends it on. It may add headers, measure, or raise.
-        on_event: Called with each event: attempts, retries, pauses, logins. What it raises is logged, once.
+        options: The options of its calls; `with_options` changes them for some.
+        connect_s: Seconds to connect in: name look-up, proxy and TLS handshake together.
+        read_s: Seconds that may pass without a byte of a response.
+        max_response_bytes: The largest body of a response, as it comes and when decoded. A larger success is a
+            `DecodeError`, and the rest of it is not read.
+        ssl_context: Verifies servers; None for the certificates that `SSL_CERT_FILE` or `SSL_CERT_DIR` names, or else
+            certifi's. Add a client certificate with `ssl_context.load_cert_chain(file)`.
+        proxy: The URL of a proxy for all requests, such as `http://user:password@proxy:3128` or, with
+            `pip install httpx[socks]`, `socks5://proxy`. None for the one that `HTTPS_PROXY`, `HTTP_PROXY` or
+            `ALL_PROXY` names, unless `NO_PROXY` exempts the host or it is this machine.
+        window_s: The length of the server's rate-limit window in seconds; Docker Hub's is a minute.
+        user_agent: The `User-Agent` header. Docker's firewall refuses those of some libraries (D10).
+        allow_http: Allow `http://` to other hosts than this machine. Tokens then travel unencrypted.
+        middleware: Wraps every attempt: an async callable of the request, without its token and body, and of the
+            callable that sends it on. It may add headers, measure, or raise.
+        on_event: Called with each event: attempts, retries, pauses, logins. Its first exception is logged, and none
+            stops a call.
 
     Example:
         >>> async def traced(request, call_next):
         ...     return await call_next(request.with_headers({"traceparent": "00-0af7651916cd43dd-b7ad6b71-01"}))
         >>> settings = Settings(middleware=traced, on_event=print)
+
+    Raises:
+        ConfigurationError: a value can't work.
     """
 
     options: Options = field(factory=Options)
     connect_s: float = 10.0
     read_s: float = 60.0
+    max_response_bytes: int = 64 << 20
+    ssl_context: ssl.SSLContext | None = field(default=None, repr=False)
+    proxy: Secret | None = field(default=None, converter=_secret)
     window_s: float = 60.0
     user_agent: str = f"hubapi/{__version__}"
     allow_http: bool = False
-    token_store: TokenStore | None = None
     middleware: Middleware | None = None
     on_event: Callable[[Event], object] | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if self.proxy is None:  # whose password a traceback would show: it is a local of the generated constructor
+            _check(self)
 
 
 class AsyncHub:
     """An async client of the Docker Hub API.
 
-    It logs in when first needed, renews its token, keeps within the rate limit and waits out a 429. Open one, keep it,
-    and share it among the tasks of one event loop.
+    It logs in when first needed, refreshes its token, keeps within the rate limit and waits out a 429. Open one, keep
+    it, and share it among the tasks of one event loop.
 
     Args:
-        credentials: Who to be; None for nobody, which reads public repositories.
-        scim_token: The bearer of the SCIM routes, which take no other.
-        base_url: Where the API is.
-        transport: An httpx transport to send through; it stays yours to close.
-        limiter: A gate to share with other hubs of the same account.
-        settings: What differs from the defaults.
-        clock: Where time comes from; tests give their own.
+        credentials: How to authenticate; without credentials the hub reads public repositories.
+        scim_token: The token of the SCIM routes, which take no other.
+        base_url: The API's base URL.
+        transport: A transport of httpx or httpx2 to send through, or an object with the methods of `Transport`; it
+            stays yours to close.
+        limiter: The rate limiter of another hub of the same account, to share it.
+        token_store: Keeps tokens for other hubs and processes of the same credentials and base URL, such as
+            `FileTokenStore(directory)`.
+        settings: Settings other than the defaults.
+        clock: The source of time, for tests.
 
     Raises:
-        ConfigurationError: something of it can't work.
+        ConfigurationError: an argument can't work.
 
     Example:
         >>> async def main():
@@ -105,36 +132,45 @@ class AsyncHub:
         *,
         scim_token: str | Secret | None = None,
         base_url: str = BASE_URL,
-        transport: HttpxTransport | None = None,
+        transport: AnyTransport | None = None,
         limiter: RateLimiter | None = None,
+        token_store: TokenStore | None = None,
         settings: Settings | None = None,
         clock: Clock | None = None,
     ) -> None:
         scim_token = Secret(scim_token) if scim_token else None  # at once: a traceback shows this frame's locals
         settings = settings or Settings()
+        _check(settings)
         clock = clock or SystemClock()
-        self._settings = settings
-        line = Line(
-            base_url=_checked(base_url, allow_http=settings.allow_http),
+        base_url = _checked(base_url, allow_http=settings.allow_http)
+        session = Session(
+            base_url=base_url,
             user_agent=settings.user_agent,
-            transport=HttpTransport(connect_s=settings.connect_s, read_s=settings.read_s, injected=transport),
-            gate=limiter or RateLimiter(settings.window_s, clock),
-            bearers={},
+            transport=HttpxTransport(ssl_context=settings.ssl_context, proxy=settings.proxy)
+            if transport is None
+            else as_transport(transport),
+            limits=Limits(
+                connect_s=settings.connect_s, read_s=settings.read_s, max_response_bytes=settings.max_response_bytes
+            ),
+            limiter=limiter or RateLimiter(settings.window_s, clock),
+            authentication=authenticate(
+                credentials or Anonymous(), scim_token, base_url=base_url, clock=clock, store=token_store
+            ),
             clock=clock,
-            token_store=settings.token_store,
+            token_store=token_store,
             hooks=Hooks(settings.middleware, settings.on_event),
+            lifecycle=Lifecycle(clock),
         )
-        give_login(line, credentials or Anonymous(), scim_token)
-        self._pipeline = Pipeline(line, settings.options)
+        self._pipeline = Pipeline(session, settings.options)
 
-    # The groups are loaded when first asked for: their models take longer to make than the hub itself.
+    # A group is loaded at its first use: its models take longer to make than the hub itself.
 
     @cached_property
     def access_tokens(self) -> "AccessTokens":
-        """Personal access tokens of the user that the hub is logged in as."""
+        """Personal access tokens of the hub's user."""
         from hubapi._resources.access_tokens import AccessTokens  # noqa: PLC0415
 
-        return AccessTokens(self._pipeline, self._pipeline.line.base_url)
+        return AccessTokens(self._pipeline, self._pipeline.session.base_url)
 
     @cached_property
     def audit_logs(self) -> "AuditLogs":
@@ -155,7 +191,7 @@ class AsyncHub:
         """Repositories and their tags."""
         from hubapi._resources.repositories import Repositories  # noqa: PLC0415
 
-        return Repositories(self._pipeline, self._pipeline.line.base_url)
+        return Repositories(self._pipeline, self._pipeline.session.base_url)
 
     @cached_property
     def scim(self) -> "Scim":
@@ -166,20 +202,20 @@ class AsyncHub:
 
     @cached_property
     def raw(self) -> "Raw":
-        """Any route, and the answer beside a method's result."""
+        """Any route, and the response with a method's result."""
         from hubapi._resources.raw import Raw  # noqa: PLC0415
 
         return Raw(self._pipeline)
 
     @classmethod
     def from_env(cls, **options: Any) -> Self:
-        """Open a hub with what the environment says.
+        """Make a hub from environment variables.
 
         Reads `HUBAPI_USERNAME` with `HUBAPI_PASSWORD` or `HUBAPI_TOKEN`, or `HUBAPI_ORG` with `HUBAPI_ORG_TOKEN`; and
         `HUBAPI_SCIM_TOKEN`, `HUBAPI_BASE_URL`.
 
         Args:
-            **options: What `AsyncHub` takes beside.
+            **options: Other arguments of `AsyncHub`.
 
         Raises:
             ConfigurationError: half of a pair is missing, two ways to log in are given, or one can't work.
@@ -190,18 +226,18 @@ class AsyncHub:
 
     @property
     def rate_limit(self) -> RateLimit | None:
-        """What the server last said it allows; None before the first answer."""
-        return self._pipeline.line.gate.state
+        """The rate limit as the last response reported it; None before the first."""
+        return self._pipeline.session.limiter.state
 
     @property
     def limiter(self) -> RateLimiter:
-        """The gate this hub's requests pass; give it to another hub of the same account to share the limit."""
-        return self._pipeline.line.gate
+        """The rate limiter; give it to another hub of the same account to share it."""
+        return self._pipeline.session.limiter
 
     @property
     def counters(self) -> Counters:
-        """What this hub and its clones have done so far."""
-        return self._pipeline.line.counters
+        """The work of this hub and its clones so far."""
+        return self._pipeline.session.counters
 
     def with_options(
         self,
@@ -211,13 +247,13 @@ class AsyncHub:
         max_retry_after: float | None = None,
         concurrency: int | None = None,
     ) -> "AsyncHub":
-        """Return a clone that shares the pool, the token and the gate; what is not given stays as it is.
+        """Return a clone with other options; it shares the connections, the token and the rate limiter.
 
         Args:
-            deadline: Seconds a whole call may take, waits and all.
+            deadline: Seconds a whole call may take, waits included.
             max_attempts: How often one call is sent at most; 429s don't count.
             max_retry_after: The longest wait, in seconds, that the server may ask for.
-            concurrency: How many requests of the clone may be under way at once.
+            concurrency: How many requests of the clone may be in flight at once.
         """
         old = self._pipeline.options
         retry = replace(
@@ -234,14 +270,14 @@ class AsyncHub:
         return self._clone(self._pipeline.with_options(options))
 
     def with_credentials(self, credentials: Credentials, *, scim_token: str | Secret | None = None) -> "AsyncHub":
-        """Return a clone that is somebody else: it shares the connections, with a login and a rate limit of its own.
+        """Return a clone with other credentials: a login and a rate limit of its own, over the same transport.
 
         Args:
-            credentials: Who to be.
-            scim_token: The bearer of the SCIM routes.
+            credentials: How the clone authenticates.
+            scim_token: The token of the SCIM routes.
 
         Raises:
-            ConfigurationError: something of it can't work.
+            ConfigurationError: an argument can't work.
 
         Example:
             >>> async def tags_of_two(hub):
@@ -249,43 +285,53 @@ class AsyncHub:
             ...     return [await some.repositories.has_tags("moby", "private") for some in (hub, other)]
         """
         scim_token = Secret(scim_token) if scim_token else None  # at once: a traceback shows this frame's locals
-        return self._clone(another_login(self._pipeline, credentials, scim_token))
+        return self._clone(self._pipeline.with_credentials(credentials, scim_token))
 
     def _clone(self, pipeline: Pipeline) -> "AsyncHub":
-        clone = object.__new__(type(self))
-        clone._settings = self._settings
-        clone._pipeline = pipeline
+        clone = copy.copy(self)
+        vars(clone).clear()  # of the groups, which hold the pipeline they were made with
+        clone._pipeline = pipeline  # noqa: SLF001 - of its own class
         return clone
 
     async def reauthenticate(self) -> None:
-        """Forget the token and any refused login: the next call logs in again."""
-        for bearer in self._pipeline.line.bearers.values():
-            bearer.reauthenticate()
+        """Drop the token and any refused login: the next call logs in again."""
+        for provider in self._pipeline.session.authentication.providers.values():
+            provider.reset()
 
     async def aclose(self) -> None:
-        """End the calls under way, with a NoResponseError that says so, and close every connection.
+        """End the calls in flight with a `NoResponseError`, and close every connection.
 
-        Clones are closed with it. Safe to call again, also at the same time; what you injected stays open.
+        Clones are closed with it. It may be called again, also at the same time; a transport of yours stays open.
 
         Raises:
             ConfigurationError: the hub was used in another event loop: close it there.
         """
-        line = self._pipeline.line
-        await line.life.close(line.transport.aclose)
+        session = self._pipeline.session
+        await session.lifecycle.close(session.transport.aclose)
 
     async def __aenter__(self) -> Self:
-        self._pipeline.line.life.enter()
+        self._pipeline.session.lifecycle.enter()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._pipeline.line.life.leave():
+        if self._pipeline.session.lifecycle.leave():
             await self.aclose()
 
     def __repr__(self) -> str:
         pipeline: Pipeline | None = getattr(self, "_pipeline", None)  # None in a traceback of the constructor
-        return f"AsyncHub(base_url={pipeline.line.base_url!r})" if pipeline else "AsyncHub()"
+        return f"AsyncHub(base_url={pipeline.session.base_url!r})" if pipeline else "AsyncHub()"
+
+
+def _check(settings: Settings) -> None:
+    for name, kinds in (("connect_s", float), ("read_s", float), ("window_s", float), ("max_response_bytes", int)):
+        value: object = getattr(settings, name)
+        if isinstance(value, bool) or not isinstance(value, int | kinds) or not value > 0:
+            raise ConfigurationError(f"Settings({name}=) is {value!r}: give a number above 0")
+    context: object = getattr(settings, "ssl_context")  # noqa: B009 - whatever it is, not what it should be
+    if not isinstance(context, ssl.SSLContext | None):
+        raise ConfigurationError(f"Settings(ssl_context=) is a {type(context).__name__}: give an ssl.SSLContext")
 
 
 def _checked(base_url: str, *, allow_http: bool) -> str:
@@ -294,7 +340,7 @@ def _checked(base_url: str, *, allow_http: bool) -> str:
         raise ConfigurationError(f"base_url is {base_url!r}; give a URL such as {BASE_URL}")
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise ConfigurationError("base_url has a user, a query or a fragment; give scheme, host and path alone")
-    if parts.scheme == "http" and not (allow_http or _LOOPBACK.fullmatch(parts.hostname)):
+    if parts.scheme == "http" and not (allow_http or is_loopback(parts.hostname)):
         raise ConfigurationError(
             f"base_url is {base_url!r}: http would send tokens in the clear. Use https, or Settings(allow_http=True)"
         )

@@ -1,4 +1,4 @@
-"""The clock every wait goes through, so that tests can run in virtual time."""
+"""The clock that the package waits by. Tests replace it to run in virtual time."""
 
 import math
 import time
@@ -9,29 +9,29 @@ import anyio
 
 
 class Clock(Protocol):
-    """What the request core asks of time: two readings and a way to wait."""
+    """A source of time, and the way to wait for it."""
 
     def time(self) -> float:
-        """Return the wall clock, in seconds since the epoch (may jump, may be wrong)."""
+        """Return the wall clock in seconds since the epoch. It may be wrong, and may jump."""
         ...
 
     def monotonic(self) -> float:
-        """Return seconds from an arbitrary origin that never go back."""
+        """Return the seconds since an arbitrary origin. They never decrease."""
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Wait for *seconds*; zero or less only yields to other tasks."""
+        """Wait for *seconds*. Zero or less only yields to other tasks."""
         ...
 
     def move_on_after(self, seconds: float) -> AbstractContextManager[anyio.CancelScope]:
-        """Return a scope that is cancelled after *seconds*; infinity never."""
+        """Return a cancel scope that is cancelled after *seconds*, or never if they are infinite."""
         ...
 
 
 class SystemClock:
-    """The machine's own clock."""
+    """The clock of the machine."""
 
-    monotonic = staticmethod(time.monotonic)  # asked often: a frame of our own would double what it takes
+    monotonic = staticmethod(time.monotonic)  # called often: a method of our own would double the cost
     time = staticmethod(time.time)
 
     async def sleep(self, seconds: float) -> None:
@@ -42,8 +42,8 @@ class SystemClock:
 
 
 def scope_class() -> type[anyio.CancelScope]:
-    """Return the class of this event loop's cancel scopes.
+    """Return the cancel scope class of the running event loop.
 
-    `anyio.CancelScope` looks for it each time, and initialises what it makes twice: half of what a scope takes.
+    `anyio.CancelScope` looks it up on each call, and initialises the scope twice, which is half the cost of a scope.
     """
     return type(anyio.CancelScope())

@@ -1,15 +1,17 @@
-"""What is to be asked of the server, as a plain value; and the one method that asks it."""
+"""One API call as a plain value, and the protocol of the clients that send it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Generic, Literal, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar, cast
 
 from msgspec import Struct, UnsetType
+from msgspec.structs import replace
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 Auth: TypeAlias = Literal["none", "optional", "bearer", "scim"]
-"""Which bearer an operation takes: none, the hub's if it has one, the hub's, or the SCIM routes' own."""
+"""The token to send: none, the hub's if it has credentials (`optional`), the hub's (`bearer`), or the SCIM token."""
 
 Argument: TypeAlias = str | int | float | bool | datetime | Sequence[str] | None | UnsetType
 
@@ -17,9 +19,9 @@ Argument: TypeAlias = str | int | float | bool | datetime | Sequence[str] | None
 class Operation(Struct, Generic[T], frozen=True, kw_only=True):
     """One call of one route.
 
-    `path` is the template; `path_values` fill it, each percent-encoded on its own. A query or header argument that is
-    unset or None is not sent. A `link` of the server's own (path and query) takes the place of all of these. The body
-    never shows in a repr: a login's holds a password.
+    `path` is a template for `path_values`, each of which is percent-encoded on its own. Query and header arguments that
+    are unset or None are not sent. `link`, a path and query from the server, replaces `path` and `query`. The repr
+    never shows the body, because a login's contains a password.
     """
 
     id: str
@@ -40,13 +42,44 @@ class Operation(Struct, Generic[T], frozen=True, kw_only=True):
 
     @property
     def idempotent(self) -> bool:
-        """Whether sending it twice does no more than sending it once (RFC 9110, 9.2.2, or `repeatable`)."""
+        """Whether sending it twice has the same effect as sending it once (RFC 9110, 9.2.2, or `repeatable`)."""
         return self.repeatable or self.method in {"GET", "HEAD", "PUT", "DELETE"}
+
+    def with_result(self, result: type[R]) -> "Operation[R]":
+        """Return the same operation with a result of another type."""
+        return cast("Operation[R]", replace(self, result=result))
 
 
 class Client(Protocol):
-    """What endpoint functions need: something that sends an operation."""
+    """Anything that sends operations. The endpoint functions take one."""
 
     async def send(self, operation: Operation[T], /) -> T:
         """Send an operation and return its result."""
         ...
+
+
+class _BuiltError(Exception):
+    """Carries an operation out of the endpoint function that built it."""
+
+    def __init__(self, operation: Operation[Any]) -> None:
+        self.operation = operation
+
+
+class _Builder:
+    async def send(self, operation: Operation[T], /) -> T:
+        raise _BuiltError(operation)
+
+
+async def operation_of(call: Callable[[Client], Awaitable[T]]) -> Operation[T]:
+    """Return the operation that an endpoint function sends, without sending it.
+
+    For callers that need the response beside the result, such as a login or an export.
+
+    Args:
+        call: Calls the endpoint function with the client it is given.
+    """
+    try:
+        await call(_Builder())
+    except _BuiltError as built:
+        return built.operation
+    raise TypeError("this is no call of an endpoint function: it sent nothing")

@@ -1,4 +1,4 @@
-"""A string that is never shown: the only form in which passwords and tokens travel through the package."""
+"""The wrapper that passwords and tokens stay in throughout the package."""
 
 import hmac
 from typing import NoReturn, Self
@@ -7,13 +7,13 @@ from hubapi.errors import ConfigurationError
 
 
 class Secret:
-    """Holds a secret and shows it to nobody but who calls `reveal`.
+    """A string that only `reveal` shows.
 
-    It has no readable repr, str or format, and refuses to be pickled. Code keeps it wrapped until the very expression
-    that sends it, so that no local variable of a traceback ever holds the plain text.
+    Its repr, str and format are masked, and it can't be pickled. Call `reveal` only in the expression that sends the
+    text, so that no local variable in a traceback holds it.
 
     Args:
-        value: The plain text, or another secret.
+        value: The plain text, or another `Secret`.
 
     Example:
         >>> f"{Secret('hunter2')} {Secret('hunter2')!r} {Secret('hunter2').reveal()}"
@@ -26,7 +26,7 @@ class Secret:
         self.__value: str = value.reveal() if isinstance(value, Secret) else value
 
     def reveal(self) -> str:
-        """Return the plain text. Use it in place; don't give it a name."""
+        """Return the plain text. Use it in place; don't bind it to a variable."""
         return self.__value
 
     def __repr__(self) -> str:
@@ -56,43 +56,43 @@ class Secret:
         return self
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a secret is not pickled: hand it over another way, for example through the environment")
+        raise TypeError("a secret is not pickled: pass it another way, for example in an environment variable")
 
     def __getstate__(self) -> NoReturn:
         self.__reduce__()
 
 
 def _bytes(secret: Secret) -> bytes:
-    # An environment variable that is no UTF-8 reads as text with surrogates.
+    # Python decodes an environment variable that is not UTF-8 to surrogates.
     return secret.reveal().encode("utf-8", "surrogatepass")
 
 
 def check_token(token: Secret, what: str) -> None:
-    """Refuse what can't be a token, such as one that was read from a file with its line break.
+    """Check that a token is printable ASCII, and not, for example, read from a file with its line break.
 
     Args:
         token: The token.
-        what: What it is called in the message.
+        what: The token's name in the message.
 
     Raises:
-        ConfigurationError: it is empty, or holds a character that no token holds; the message says where.
+        ConfigurationError: it is empty, or has another character. The message gives the position.
     """
     if not token:
         raise ConfigurationError(f"{what} is empty")
-    for place, kind in enumerate(map(_kind, token.reveal()), 1):
-        if kind:
+    for position, problem in enumerate(map(_problem_with, token.reveal()), 1):
+        if problem:
             raise ConfigurationError(
-                f"{what} has {kind} as character {place} of {len(token.reveal())}; "
-                "a token is printable ASCII without spaces: was it copied or read whole, and nothing else?"
+                f"{what} has {problem} at position {position} of {len(token.reveal())}; "
+                "a token is printable ASCII without spaces: copy it again, whole and without anything around it"
             )
 
 
-def _kind(character: str) -> str:
-    """Say what is wrong with one character of a token; nothing, if it may be in one."""
+def _problem_with(character: str) -> str:
+    """Return the name of a character that a token can't contain, or an empty string."""
     if character in "\r\n":
         return "a line break"
     if character.isspace():
         return "a space or tab"
     if not character.isascii():
-        return "something that is not ASCII"
+        return "a character that is not ASCII"
     return "" if character.isprintable() else "a control character"

@@ -1,7 +1,7 @@
-"""Who the hub is to the server: what a user hands over.
+"""The credentials that a hub authenticates with.
 
-Passwords and tokens are wrapped at once: no repr, log, traceback or pickle shows them. What can't work is refused here,
-before anything is sent, in words that name the mistake and never the secret.
+Each class wraps its password or token in a `Secret` at once, so that no repr, log, traceback or pickle shows it. Each
+also validates it, so that a mistake is reported before anything is sent, in a message without the secret.
 """
 
 import os
@@ -15,28 +15,28 @@ from hubapi._secret import Secret, check_token
 from hubapi.errors import ConfigurationError
 
 TwoFactor: TypeAlias = Callable[[], str | Awaitable[str]]
-"""Returns the current six-digit code; plain or async."""
+"""A sync or async callable that returns the current six-digit code."""
 
 _BASE32 = re.compile(r"[A-Z2-7]+")
 _ORG_TOKEN, _USER_TOKEN = "dckr_oat_", "dckr_pat_"
 
 
-# The constructors are written out because a traceback shows their locals: each wraps its secret before it looks at it,
-# and is complete, so that its repr works, before it refuses anything.
+# The constructors are written by hand because tracebacks show locals and reprs: each rebinds its argument to a `Secret`
+# first, and sets all its attributes, so that its repr works, before it validates them.
 
 
 @frozen(init=False)
 class Totp:
-    """A second factor that needs nobody to type it: what an authenticator app was given, kept by the program instead.
+    """A second factor that computes its codes, as an authenticator app does.
 
-    The code is that of the server's time, as its answer to the password tells it: a wrong local clock does no harm.
-    Needs the extra `totp`.
+    Codes are computed for the server's time, taken from its response to the password, so a wrong local clock does no
+    harm. Requires the extra `totp`.
 
     Args:
-        secret: The key in base32, as shown beside the QR code; spaces and case don't matter.
+        secret: The key in base32, as shown with the QR code. Spaces and case are ignored.
 
     Raises:
-        ConfigurationError: it is no base32, or pyotp is not installed.
+        ConfigurationError: the key is not base32, or pyotp is not installed.
 
     Example:
         >>> Password("moby", "hunter2", two_factor=Totp("GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ"))
@@ -53,16 +53,16 @@ class Totp:
         secret = Secret(secret)
         secret = Secret("".join(secret.reveal().upper().split()).rstrip("="))
         if not _BASE32.fullmatch(secret.reveal()):
-            raise ConfigurationError("a TOTP secret is base32: the letters A to Z and the digits 2 to 7")
+            raise ConfigurationError("the TOTP secret is not base32 (the letters A to Z and the digits 2 to 7)")
         object.__setattr__(self, "secret", secret)
         self.at(0)
 
     def at(self, seconds: float) -> str:
-        """Return the six-digit code of a moment, given in seconds since the epoch."""
+        """Return the six-digit code for a time in seconds since the epoch."""
         try:
             from pyotp.totp import TOTP  # noqa: PLC0415 - behind an extra
         except ImportError:
-            raise ConfigurationError("Totp needs pyotp: pip install 'hubapi-client[totp]'") from None
+            raise ConfigurationError("Totp requires pyotp: pip install 'hubapi-client[totp]'") from None
         try:
             return TOTP(self.secret.reveal()).at(int(seconds))
         except ValueError as error:
@@ -72,17 +72,17 @@ class Totp:
 
 @frozen(init=False)
 class Password:
-    """A user and a password.
+    """A user name and password.
 
     Args:
         username: The Docker ID.
-        password: The account's password. Organisations that enforce SSO take a personal access token instead.
-        two_factor: For an account with two-factor authentication: a `Totp`, or a callable that returns the current
-            code, plain or async. A plain one must not block. It has what is left of the login's two minutes; whatever
-            it raises reaches the call that logs in unchanged.
+        password: The account's password. Organisations that enforce SSO require a personal access token instead.
+        two_factor: For an account with two-factor authentication: a `Totp`, or a sync or async callable that returns
+            the current code. A sync one must not block. It has the rest of the login's two minutes. An exception it
+            raises reaches the call that logs in unchanged.
 
     Raises:
-        ConfigurationError: a part is empty or can't be sent, or the password is an organisation's access token.
+        ConfigurationError: an argument is empty or not valid, or the password is an organisation access token.
 
     Example:
         >>> Password("moby", "hunter2")
@@ -105,16 +105,16 @@ class Password:
 
 @frozen(init=False)
 class PersonalAccessToken:
-    """A user and one of their personal access tokens (`dckr_pat_…`).
+    """A user name and a personal access token (`dckr_pat_…`).
 
     Args:
         username: The Docker ID.
-        token: The token. It takes the password's place at login; some routes refuse such logins (D18).
-        exchange: Exchange it on `/v2/auth/token` instead, as organisations' tokens are. Audit logs are then open to it;
-            the description has no such route, but the documentation does.
+        token: The token. It replaces the password at login. Some routes refuse such logins (D18).
+        exchange: Exchange the token on `/v2/auth/token` instead, as with organisation access tokens. Such a login can
+            read audit logs. The route is documented, but not in the API description.
 
     Raises:
-        ConfigurationError: a part is empty, the token holds what no token holds, or it is an organisation's.
+        ConfigurationError: an argument is empty or not valid, or the token is an organisation access token.
 
     Example:
         >>> PersonalAccessToken("moby", "dckr_pat_example")
@@ -143,10 +143,10 @@ class OrgAccessToken:
 
     Args:
         org: The organisation's name.
-        token: The token. It is exchanged on `/v2/auth/token`; the users' login refuses it (D19).
+        token: The token. It is exchanged on `/v2/auth/token`, because the login route for users refuses it (D19).
 
     Raises:
-        ConfigurationError: a part is empty, or the token holds what no token holds.
+        ConfigurationError: an argument is empty or not valid.
 
     Example:
         >>> OrgAccessToken("acme", "dckr_oat_example")
@@ -166,13 +166,13 @@ class OrgAccessToken:
 
 @frozen(init=False)
 class StaticToken:
-    """A bearer that is already there, used as it is and never refreshed.
+    """A bearer token that you already have, sent as it is and never refreshed.
 
     Args:
         token: The JWT, without the word `Bearer`.
 
     Raises:
-        ConfigurationError: it is empty, holds what no token holds, or must be exchanged for a bearer first.
+        ConfigurationError: the token is empty or not valid, or is an access token, which must be exchanged first.
 
     Example:
         >>> StaticToken("eyJhbGciOiJIUzI1NiJ9.e30.c2ln")
@@ -183,42 +183,42 @@ class StaticToken:
 
     def __init__(self, token: str | Secret) -> None:
         token = Secret(token)
-        check_token(token, "the bearer")
+        check_token(token, "the bearer token")
         _check_not_org_token(token)
         if token.reveal().startswith(_USER_TOKEN):
             raise ConfigurationError(
-                "this is a personal access token, which is no bearer: use PersonalAccessToken(username, token)"
+                "this is a personal access token, not a bearer token: use PersonalAccessToken(username, token)"
             )
         object.__setattr__(self, "token", token)
 
 
 @frozen
 class Anonymous:
-    """Nobody: public repositories only, 180 requests a minute for each address (D8)."""
+    """No credentials: public repositories only, and 180 requests per minute and IP address (D8)."""
 
 
 Credentials: TypeAlias = Password | PersonalAccessToken | OrgAccessToken | StaticToken | Anonymous
 
 
 def credentials_from_env() -> Credentials:
-    """Return what the environment says: see `AsyncHub.from_env`. An empty variable counts as none.
+    """Return the credentials in the environment variables that `AsyncHub.from_env` lists. Empty ones are ignored.
 
     Raises:
-        ConfigurationError: half of a pair is missing, two ways to log in are given, or one can't work. It names the
-            variables.
+        ConfigurationError: one variable of a pair is missing, two kinds of credentials are set, or they are not valid.
+            The message names the variables.
     """
     given = [name for name in ("HUBAPI_PASSWORD", "HUBAPI_TOKEN", "HUBAPI_ORG_TOKEN") if os.environ.get(name)]
     if len(given) > 1:
-        raise ConfigurationError(f"{' and '.join(given)} are set: set one, so that it is clear who to log in as")
+        raise ConfigurationError(f"{' and '.join(given)} are set: set only one of them")
     if given == ["HUBAPI_PASSWORD"]:
-        name = _beside("HUBAPI_PASSWORD", "HUBAPI_USERNAME")
-        return _named(lambda: Password(name, os.environ["HUBAPI_PASSWORD"]), "HUBAPI_USERNAME, HUBAPI_PASSWORD")
+        name = _partner_of("HUBAPI_PASSWORD", "HUBAPI_USERNAME")
+        return _naming(lambda: Password(name, os.environ["HUBAPI_PASSWORD"]), "HUBAPI_USERNAME, HUBAPI_PASSWORD")
     if given == ["HUBAPI_TOKEN"]:
-        name = _beside("HUBAPI_TOKEN", "HUBAPI_USERNAME")
-        return _named(lambda: PersonalAccessToken(name, os.environ["HUBAPI_TOKEN"]), "HUBAPI_USERNAME, HUBAPI_TOKEN")
+        name = _partner_of("HUBAPI_TOKEN", "HUBAPI_USERNAME")
+        return _naming(lambda: PersonalAccessToken(name, os.environ["HUBAPI_TOKEN"]), "HUBAPI_USERNAME, HUBAPI_TOKEN")
     if given == ["HUBAPI_ORG_TOKEN"]:
-        name = _beside("HUBAPI_ORG_TOKEN", "HUBAPI_ORG")
-        return _named(lambda: OrgAccessToken(name, os.environ["HUBAPI_ORG_TOKEN"]), "HUBAPI_ORG, HUBAPI_ORG_TOKEN")
+        name = _partner_of("HUBAPI_ORG_TOKEN", "HUBAPI_ORG")
+        return _naming(lambda: OrgAccessToken(name, os.environ["HUBAPI_ORG_TOKEN"]), "HUBAPI_ORG, HUBAPI_ORG_TOKEN")
     if os.environ.get("HUBAPI_USERNAME"):
         raise ConfigurationError("HUBAPI_USERNAME is set, but neither HUBAPI_PASSWORD nor HUBAPI_TOKEN")
     if os.environ.get("HUBAPI_ORG"):
@@ -227,10 +227,10 @@ def credentials_from_env() -> Credentials:
 
 
 def scim_token_from_env() -> Secret | None:
-    """Return the SCIM routes' bearer, if the environment has one.
+    """Return the SCIM token in the environment, if any.
 
     Raises:
-        ConfigurationError: it holds what no token holds.
+        ConfigurationError: it is not a valid token.
     """
     token = Secret(os.environ.get("HUBAPI_SCIM_TOKEN", ""))
     if not token:
@@ -239,15 +239,15 @@ def scim_token_from_env() -> Secret | None:
     return token
 
 
-def _beside(given: str, missing: str) -> str:
+def _partner_of(given: str, missing: str) -> str:
     value = os.environ.get(missing)
     if not value:
         raise ConfigurationError(f"{given} is set, but not {missing}")
     return value
 
 
-def _named(make: Callable[[], Credentials], variables: str) -> Credentials:
-    """Make credentials, or say which variables the mistake is in."""
+def _naming(make: Callable[[], Credentials], variables: str) -> Credentials:
+    """Make credentials; name their variables in the error if they are not valid."""
     try:
         return make()
     except ConfigurationError as error:
@@ -256,19 +256,19 @@ def _named(make: Callable[[], Credentials], variables: str) -> Credentials:
 
 
 def _check_password(password: Secret) -> None:
-    # Anything may be in a password, white space too, so only what JSON can't carry is refused.
+    # A password may contain anything, white space too, so only text that JSON can't represent is refused.
     if not password:
         raise ConfigurationError("the password is empty")
     if any("\ud800" <= character <= "\udfff" for character in password.reveal()):
-        raise ConfigurationError("the password is not valid Unicode: was it read in another encoding than UTF-8?")
+        raise ConfigurationError("the password is not valid Unicode: check that it was decoded as UTF-8")
 
 
 def _check_name(name: str, what: str) -> None:
     if not name or not name.isprintable() or any(map(str.isspace, name)):
-        raise ConfigurationError(f"{what} is {name!r}; give the name alone, without spaces or line breaks")
+        raise ConfigurationError(f"{what} is {name!r}; pass only the name, without spaces or line breaks")
 
 
 def _check_not_org_token(token: Secret) -> None:
-    # D19: the users' login answers 401 to these, and a few 401s lock an account.
+    # D19: the login route for users refuses these with 401, and repeated 401s lock an account (D26).
     if token.reveal().startswith(_ORG_TOKEN):
         raise ConfigurationError("this is an organisation access token: use OrgAccessToken(org, token)")

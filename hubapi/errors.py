@@ -1,48 +1,48 @@
-"""Everything that can go wrong, as one tree.
+"""All exceptions of the package, as one tree.
 
 ::
 
     HubError                    .operation .request_id .attempts .cursor
-    ├── ConfigurationError      found before any I/O
-    ├── AuthenticationError     a login was refused; it is never retried
-    │   ├── TwoFactorRequired   the account needs a second factor
-    │   └── AccountLocked       too many failed logins: locked for ten minutes
-    ├── TransportError
-    │   ├── NotSentError        nothing reached the server: safe to repeat
-    │   ├── NoResponseError       the server may have done the work
-    │   └── DeadlineExceeded    the call's time is up
+    ├── ConfigurationError      found before anything is sent
+    ├── AuthenticationError     login refused; never retried
+    │   ├── TwoFactorRequired   the account requires a second factor
+    │   └── AccountLocked       too many failed logins; locked for ten minutes
+    ├── TransportError          no response
+    │   ├── NotSentError        the request was not sent: safe to repeat
+    │   ├── NoResponseError     the request was sent and may have been processed
+    │   └── DeadlineExceeded    the call took longer than its deadline
     ├── StatusError             .status .code .message .details .headers .body
     │   ├── BadRequest          400
     │   ├── Unauthorized        401
     │   ├── Forbidden           403
     │   ├── NotFound            404
     │   ├── Conflict            409
-    │   ├── Blocked             a 403 that is not JSON: a firewall, not the API
+    │   ├── Blocked             403 that is not JSON: from a firewall, not the API
     │   ├── ServerError         500 and above
     │   └── RateLimited         429: .retry_at .retry_after .limit .remaining
     ├── DecodeError             .path .expected
-    └── UnsafeLinkError         a link that leads off the server: not followed
+    └── UnsafeLinkError         a link off the server, not followed
 
-All of them pickle and copy, and none holds a secret. As any exceptions, two are equal only if they are one and the
-same: a copy, pickled or not, is another error with the same attributes.
+All of them can be pickled and copied, and none contains a secret. Like other exceptions, they compare by identity: a
+copy has the same attributes, but is not equal to the original.
 """
 
 import re
 from collections.abc import Mapping
 from datetime import datetime
 
-_SHOWN = 300  # characters of the server's own words that a message repeats
+_MAX_SHOWN = 300  # characters of the server's message that an error's message repeats
 _CONTROL = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]+")
 
 
 class HubError(Exception):
-    """Whatever failed.
+    """The base class of all errors.
 
     Attributes:
         operation: The operation's name, such as `audit_logs.list`.
-        request_id: The server's own name for the request, where it gave one.
-        attempts: How often it was sent.
-        cursor: Where to resume a walk over pages, where there was one.
+        request_id: The id that the server gave the request, if any.
+        attempts: The number of times the request was sent.
+        cursor: For a paginated listing, the position to resume it from.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class HubError(Exception):
 
     @property
     def reason(self) -> str:
-        """What went wrong, without the operation's name."""
+        """The message without the operation's name."""
         return str(self.args[0]) if self.args else type(self).__name__
 
     def __str__(self) -> str:
@@ -70,47 +70,47 @@ class HubError(Exception):
 
 
 class ConfigurationError(HubError):
-    """What was asked for can't work; found before anything was sent."""
+    """The call, or the hub's configuration, is invalid. Raised before anything is sent."""
 
 
 class AuthenticationError(HubError):
-    """A login was refused. It is not repeated: failed logins lock an account (D26)."""
+    """The server refused a login. It is not retried, because failed logins lock an account (D26)."""
 
 
 class TwoFactorRequired(AuthenticationError):
-    """The account has two-factor authentication, and the credentials bring no second factor."""
+    """The account has two-factor authentication, and the credentials have no second factor."""
 
 
 class AccountLocked(AuthenticationError):
-    """The server refuses the account for ten minutes, after too many failed logins (D26)."""
+    """The account is locked for ten minutes, after too many failed logins (D26)."""
 
 
 class TransportError(HubError):
-    """No answer came."""
+    """There is no response."""
 
 
 class NotSentError(TransportError):
-    """Nothing reached the server; repeating is safe."""
+    """The request was not sent. It is safe to repeat."""
 
 
 class NoResponseError(TransportError):
-    """The request went out and no whole answer came; the server may have done the work."""
+    """The request was sent, but no complete response was received. The server may have processed it."""
 
 
 class DeadlineExceeded(TransportError):
-    """The time given to the call was up before an answer came."""
+    """The call took longer than its deadline."""
 
 
 class StatusError(HubError):
-    """The server answered with an error.
+    """The response has an error status.
 
     Attributes:
         status: The HTTP status.
-        code: The server's own code, where it gave one.
-        message: The server's words, or the status's meaning.
-        details: Whatever else the body said.
-        headers: The answer's headers, names in lower case, without cookies.
-        body: The body as it came; empty for a login, and where a token stands in it.
+        code: The server's error code, if it sent one.
+        message: The server's message, or the standard phrase of the status.
+        details: The other fields of the body.
+        headers: The response's headers, with lower-case names, without cookies.
+        body: The body as received; empty for a login, or if it contains a token.
     """
 
     def __init__(
@@ -138,27 +138,27 @@ class StatusError(HubError):
 
 
 class BadRequest(StatusError):
-    """400: the server does not understand what was asked."""
+    """400: the server does not accept the request."""
 
 
 class Unauthorized(StatusError):
-    """401: the bearer is missing or no longer good, and a fresh one did not help."""
+    """401: the token is missing or no longer valid, and a new one did not help."""
 
 
 class Forbidden(StatusError):
-    """403: these credentials may not do this."""
+    """403: these credentials don't permit the operation."""
 
 
 class NotFound(StatusError):
-    """404: there is no such thing, or these credentials may not see it."""
+    """404: the resource does not exist, or these credentials may not see it."""
 
 
 class Conflict(StatusError):
-    """409: it already exists, or has changed."""
+    """409: the resource already exists, or has changed."""
 
 
 class Blocked(StatusError):
-    """A 403 that is not JSON: something in front of the API refuses this client or address (D10)."""
+    """403 that is not JSON: a firewall in front of the API refuses this client or address (D10)."""
 
 
 class ServerError(StatusError):
@@ -166,13 +166,13 @@ class ServerError(StatusError):
 
 
 class RateLimited(StatusError):
-    """429, and the wait is longer than allowed.
+    """429, and the wait is longer than the call allows.
 
     Attributes:
-        retry_at: When the server would accept a request again.
-        retry_after: The seconds until then, at the time of the answer.
-        limit: Requests the window allows.
-        remaining: Requests left in it.
+        retry_at: The time from which the server accepts requests again.
+        retry_after: The seconds until then, from the time of the response.
+        limit: The number of requests that the window allows.
+        remaining: The number of requests left in it.
     """
 
     retry_at: datetime | None = None
@@ -182,11 +182,11 @@ class RateLimited(StatusError):
 
 
 class DecodeError(HubError):
-    """The server's answer could not be read.
+    """The response can't be read.
 
     Attributes:
-        path: Where in the answer, such as `$.logs[3].timestamp`.
-        expected: What should have stood there.
+        path: The JSON path of the unreadable value, such as `$.logs[3].timestamp`.
+        expected: The kind of value expected there.
     """
 
     def __init__(
@@ -206,7 +206,7 @@ class DecodeError(HubError):
 
 
 class UnsafeLinkError(HubError):
-    """The server gave a link that leads away from it; nothing was sent there."""
+    """The server sent a link that leads off the server. It was not followed."""
 
 
 STATUS_ERRORS: Mapping[int, type[StatusError]] = {
@@ -220,6 +220,6 @@ STATUS_ERRORS: Mapping[int, type[StatusError]] = {
 
 
 def shorten(text: str) -> str:
-    """Return the server's words on one line, no longer than a message should be, without what moves a terminal."""
-    line = _CONTROL.sub(" ", text[: 10 * _SHOWN]).strip()
-    return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"
+    """Return a text of the server on one line, cut to a message's length, without terminal control characters."""
+    line = _CONTROL.sub(" ", text[: 10 * _MAX_SHOWN]).strip()
+    return line if len(line) <= _MAX_SHOWN else line[: _MAX_SHOWN - 1] + "…"

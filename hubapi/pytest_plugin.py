@@ -1,7 +1,7 @@
-"""Fixtures for pytest: `fake_hub`, `fake_hub_url` and `hub_clock`. They need the extra ``testing``.
+"""Fixtures for pytest: `fake_hub`, `fake_hub_url` and `hub_clock`. They need the extra `testing`.
 
-pytest finds this module by its entry point and imports it in every run of an environment that has hubapi-client: so it
-imports nothing before a test asks, and a missing extra fails nobody but who asks.
+pytest finds this module by its entry point, and imports it in every run in an environment that has hubapi-client. So it
+imports `hubapi.testing` when a test uses a fixture, and a missing extra fails only those tests.
 """
 
 from collections.abc import Generator
@@ -18,33 +18,33 @@ _PASSED = pytest.StashKey[bool]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known, also to `--strict-markers`."""
-    config.addinivalue_line("markers", "fake_hub(**options): what `fake_hub` gives to FakeHub, such as seed=7")
+    """Register the marker, which `--strict-markers` requires."""
+    config.addinivalue_line("markers", "fake_hub(**options): options for the FakeHub of `fake_hub`, such as seed=7")
 
 
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
-    """Remember whether the test itself has passed: its fixtures end after this."""
+    """Record whether the test itself has passed: its fixtures end after this."""
     item.stash[_PASSED] = call.when == "call" and call.excinfo is None
 
 
 @pytest.fixture
 def hub_clock() -> "VirtualClock":
-    """Give a `hubapi.testing.VirtualClock`; in a test that asks for both, `fake_hub` runs on it."""
+    """Return a `hubapi.testing.VirtualClock`; in a test that uses both, `fake_hub` runs on it."""
     clock: VirtualClock = _testing().VirtualClock()
     return clock
 
 
 @pytest.fixture
 def fake_hub(request: pytest.FixtureRequest) -> "Generator[FakeHub]":
-    """Give a new `hubapi.testing.FakeHub`, made with the options of the marker `fake_hub`.
+    """Yield a new `hubapi.testing.FakeHub`, created with the options of the marker `fake_hub`.
 
-    It runs on the machine's clock, or on `hub_clock` where the test asks for that too. A test that passes although a
-    fault that was injected never matched a request fails at its end.
+    It runs on the machine's clock, or on `hub_clock` if the test uses that too. A test that passes although an injected
+    fault never matched a request fails in its teardown.
     """
     options: dict[str, Any] = {}
-    for marker in request.node.iter_markers("fake_hub"):  # the closest first
+    for marker in request.node.iter_markers("fake_hub"):  # closest first
         if marker.args:
-            pytest.fail(f"the marker fake_hub takes options by name only, not {marker.args!r}", pytrace=False)
+            pytest.fail(f"the marker fake_hub takes keyword arguments only, not {marker.args!r}", pytrace=False)
         options = {**marker.kwargs, **options}
     if "hub_clock" in request.fixturenames:
         options["clock"] = request.getfixturevalue("hub_clock")
@@ -58,15 +58,15 @@ def fake_hub(request: pytest.FixtureRequest) -> "Generator[FakeHub]":
 
 @pytest.fixture
 def fake_hub_url(fake_hub: "FakeHub") -> Generator[str]:
-    """Serve `fake_hub` on loopback, from a thread, for as long as the test lasts; give its URL."""
+    """Serve `fake_hub` on loopback, from a thread, until the test ends; yield its URL."""
     with fake_hub.serve_in_thread() as url:
         yield url
 
 
 def _testing() -> "ModuleType":
     try:
-        from hubapi import testing  # noqa: PLC0415 - see above
+        from hubapi import testing  # noqa: PLC0415 - as above
     except ImportError as error:
-        words = f'this fixture needs {error.name}: pip install "hubapi-client[testing]"'
-        raise pytest.fail.Exception(words, pytrace=False) from None
+        message = f'this fixture needs {error.name}: pip install "hubapi-client[testing]"'
+        raise pytest.fail.Exception(message, pytrace=False) from None
     return testing

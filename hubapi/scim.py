@@ -1,4 +1,4 @@
-"""SCIM filters that quote: text from outside can't change what a filter means.
+"""SCIM filters with quoting, so that user input can't change the meaning of a filter.
 
 ::
 
@@ -7,7 +7,7 @@
     User.user_name == "jon.snow@docker.com"
     User.active.is_(True) & (User.name.family_name.starts_with("Sn") | ~User.display_name.contains("bot"))
 
-Docker Hub knows `eq`, `ne`, `co`, `sw`, `and`, `or`, `not` and parentheses; so does this.
+Docker Hub supports `eq`, `ne`, `co`, `sw`, `and`, `or`, `not` and parentheses, and so does this module.
 
 Sources: https://docs.docker.com/reference/api/hub/latest/#tag/scim/paths/~1v2~1scim~12.0~1Users/get; RFC 7644, 3.4.2.2
 """
@@ -19,16 +19,14 @@ from attrs import field, frozen
 
 from hubapi.errors import ConfigurationError
 
-__all__ = ["Attribute", "Filter", "User"]
-
 
 @frozen
 class Filter:
-    r"""A condition on users; combine several with `&`, `|` and `~`, each comparison in parentheses.
+    r"""A condition on users. Combine conditions with `&`, `|` and `~`, with each comparison in parentheses.
 
     Args:
-        text: The condition as it goes to the server; take it from the attributes of `User`, which quote.
-        is_or: Whether it is an `or`, which needs parentheses beside an `and`.
+        text: The condition as sent to the server. Build it from the attributes of `User`, which quote values.
+        is_or: Whether it is an `or`, which needs parentheses inside an `and`.
 
     Example:
         >>> from hubapi.scim import User
@@ -56,24 +54,24 @@ class Filter:
         return Filter(f"not ({self})")
 
     def __bool__(self) -> NoReturn:
-        raise TypeError("a SCIM filter is no truth value: combine filters with &, | and ~, not and, or and not")
+        raise TypeError("a SCIM filter has no truth value: combine filters with &, | and ~ instead of and, or and not")
 
     def __rand__(self, other: object) -> NoReturn:
-        raise TypeError(f"put each comparison in parentheses: {other!r} & … binds stronger than ==")
+        raise TypeError(f"put each comparison in parentheses: {other!r} & … binds more tightly than ==")
 
     __ror__ = __rand__
 
     def _in_and(self) -> str:
-        """Return the text as one side of an `and`, which binds stronger than `or`."""
+        """Return the text as an operand of `and`, which binds more tightly than `or`."""
         return f"({self})" if self.is_or else self.text
 
 
 @frozen(eq=False)
 class Attribute:
-    """An attribute of a user, to filter and sort by. Its `str` is its name on the wire.
+    """An attribute of a user, to filter and sort by. Its `str` is its SCIM name.
 
     Raises:
-        ConfigurationError: it is compared with anything but text or a bool.
+        ConfigurationError: it is compared with anything but a str or bool.
     """
 
     _name: str
@@ -91,21 +89,21 @@ class Attribute:
         return hash(self._name)
 
     def is_(self, value: bool) -> Filter:  # noqa: FBT001 - reads as `active.is_(True)`
-        """Return `… eq true` or `… eq false`; the same as `==`, in words that no linter objects to."""
+        """Return `… eq true` or `… eq false`: the same as `==`, which linters reject with True and False."""
         return self._compared("eq", value)
 
     def contains(self, text: str) -> Filter:
-        """Return the filter for values that hold *text* anywhere."""
+        """Return a filter for values that contain *text*."""
         return self._compared("co", text)
 
     def starts_with(self, text: str) -> Filter:
-        """Return the filter for values that begin with *text*."""
+        """Return a filter for values that start with *text*."""
         return self._compared("sw", text)
 
     def _compared(self, operator: str, value: object) -> Filter:
         if not isinstance(value, str | bool):
-            raise ConfigurationError(f"{self._name} is compared with text or a bool, not with a {type(value).__name__}")
-        # A filter's values are JSON (RFC 7644, 3.4.2.2), which is all the quoting it takes.
+            raise ConfigurationError(f"{self._name} can't be compared with {type(value).__name__}: pass a str or bool")
+        # Values in a filter are JSON (RFC 7644, 3.4.2.2), so JSON's quoting is sufficient.
         return Filter(f"{self._name} {operator} {json.dumps(value, ensure_ascii=False)}")
 
 

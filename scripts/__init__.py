@@ -1,1 +1,1 @@
-"""What the project runs on itself: the generator, and later the benchmarks."""
+"""The project's own tools: the generator and the benchmarks."""

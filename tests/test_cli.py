@@ -86,7 +86,7 @@ def test_a_personal_access_token_is_exchanged(fake: FakeHub, served: dict[str, s
     ran = hubapi("export", "umbrella", "--out", str(tmp_path), HUBAPI_TOKEN="dckr_pat_moby", **with_token)
 
     assert (0, "") == (ran.returncode, ran.stderr)
-    assert (1, 0) == (fake.count(operation="exchange_token"), fake.count(operation="login"))
+    assert (1, 0) == (fake.count(operation="exchange"), fake.count(operation="login"))
 
 
 @pytest.mark.parametrize("source", ["file", "-"])

@@ -60,15 +60,15 @@ def shown_by(error: BaseException) -> str:
 @pytest.mark.parametrize(
     ("spoil", "what"),
     [
-        ("canary-4711\n", "a line break as character 12 of 12"),
-        ("\r\ncanary-4711", "a line break as character 1 of 13"),
-        ("canary 4711", "a space or tab as character 7 of 11"),
-        ("canary\t4711", "a space or tab as character 7"),
-        ("canary\u00a04711", "a space or tab as character 7"),
-        ("canary\u20134711", "something that is not ASCII as character 7"),
-        ("canary\udc804711", "something that is not ASCII as character 7"),
-        ("canary\x004711", "a control character as character 7"),
-        ("\ufeffcanary4711", "something that is not ASCII as character 1"),
+        ("canary-4711\n", "a line break at position 12 of 12"),
+        ("\r\ncanary-4711", "a line break at position 1 of 13"),
+        ("canary 4711", "a space or tab at position 7 of 11"),
+        ("canary\t4711", "a space or tab at position 7"),
+        ("canary\u00a04711", "a space or tab at position 7"),
+        ("canary\u20134711", "a character that is not ASCII at position 7"),
+        ("canary\udc804711", "a character that is not ASCII at position 7"),
+        ("canary\x004711", "a control character at position 7"),
+        ("\ufeffcanary4711", "a character that is not ASCII at position 1"),
         ("", "is empty"),
     ],
 )
@@ -103,7 +103,7 @@ def test_a_token_from_the_environment_may_be_missing() -> None:
 
 def test_the_scim_token_is_looked_at_too() -> None:
     """Like any other token."""
-    with pytest.raises(ConfigurationError, match="the SCIM token has a line break as character 7") as caught:
+    with pytest.raises(ConfigurationError, match="the SCIM token has a line break at position 7") as caught:
         AsyncHub(scim_token="canary\n")
 
     assert "canary" not in shown_by(caught.value)
@@ -131,7 +131,7 @@ def test_a_password_must_be_text(password: str) -> None:
 @pytest.mark.parametrize("make", [Password, PersonalAccessToken, OrgAccessToken])
 def test_a_name_has_no_white_space(make: Callable[[str, str], object], name: str) -> None:
     """A line break at its end is a common mistake."""
-    with pytest.raises(ConfigurationError, match="give the name alone"):
+    with pytest.raises(ConfigurationError, match="pass only the name"):
         make(name, "canary")
 
 
@@ -232,11 +232,11 @@ def test_the_environment_says_who(
         ({"USERNAME": "m", "PASSWORD": "canary", "TOKEN": "canary"}, "HUBAPI_PASSWORD and HUBAPI_TOKEN are set"),
         ({"USERNAME": "m", "TOKEN": "canary", "ORG": "a", "ORG_TOKEN": "canary"}, "HUBAPI_TOKEN and HUBAPI_ORG_TOKEN"),
         ({"PASSWORD": "canary", "ORG_TOKEN": "canary"}, "HUBAPI_PASSWORD and HUBAPI_ORG_TOKEN are set"),
-        ({"USERNAME": "moby", "TOKEN": "canary\n"}, "HUBAPI_USERNAME, HUBAPI_TOKEN: .* a line break as character 7"),
+        ({"USERNAME": "moby", "TOKEN": "canary\n"}, "HUBAPI_USERNAME, HUBAPI_TOKEN: .* a line break at position 7"),
         ({"USERNAME": "moby\n", "TOKEN": "canary"}, "HUBAPI_USERNAME, HUBAPI_TOKEN: username is 'moby"),
         ({"USERNAME": "moby", "TOKEN": "dckr_oat_canary"}, "HUBAPI_TOKEN: .*use OrgAccessToken"),
-        ({"ORG": "acme", "ORG_TOKEN": "ca nary"}, "HUBAPI_ORG, HUBAPI_ORG_TOKEN: .* a space or tab as character 3"),
-        ({"SCIM_TOKEN": "canary\n"}, "HUBAPI_SCIM_TOKEN has a line break as character 7"),
+        ({"ORG": "acme", "ORG_TOKEN": "ca nary"}, "HUBAPI_ORG, HUBAPI_ORG_TOKEN: .* a space or tab at position 3"),
+        ({"SCIM_TOKEN": "canary\n"}, "HUBAPI_SCIM_TOKEN has a line break at position 7"),
         ({"USERNAME": "moby", "PASSWORD": "canary", "BASE_URL": "hub.docker.com"}, "base_url is 'hub.docker.com'"),
     ],
 )
@@ -258,4 +258,4 @@ def test_the_scim_token_comes_from_the_environment_too(monkeypatch: pytest.Monke
     assert scim_token_from_env() is None
     monkeypatch.setenv("HUBAPI_SCIM_TOKEN", "scim")
     assert Secret("scim") == scim_token_from_env()
-    assert ["scim"] == list(AsyncHub.from_env()._pipeline.line.bearers)
+    assert ["scim"] == list(AsyncHub.from_env()._pipeline.session.authentication.providers)

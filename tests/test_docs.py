@@ -1,4 +1,4 @@
-"""What the pages for users show: their tests run, their commands parse, their links lead somewhere."""
+"""The documentation pages: their tests pass, their commands parse, their links resolve."""
 
 import ast
 import importlib
@@ -26,7 +26,7 @@ asyncio_default_fixture_loop_scope = function
 
 
 def blocks(page: str, language: str) -> list[str]:
-    """The fenced blocks of one language."""
+    """The fenced code blocks in a language."""
     return re.findall(rf"^```{language}\n(.*?)^```$", PAGES[page].read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
 
 
@@ -45,15 +45,15 @@ COMMANDS = [
 TESTED = sorted({page for page, block in PYTHON if is_test(block)})
 
 
-def test_the_pages_were_read() -> None:
-    """Otherwise the tests below would pass by reading nothing."""
+def test_the_pages_have_examples() -> None:
+    """Without any, the tests below would pass without testing anything."""
     assert ["README.md", "docs/testing.md"] == TESTED
     assert len(COMMANDS) >= 2
 
 
 @pytest.mark.parametrize("page", TESTED)
 def test_the_tests_of_a_page_pass(pytester: pytest.Pytester, page: str) -> None:
-    """As one file of tests, from top to bottom, on asyncio and trio."""
+    """As one test file, on asyncio and trio."""
     tests = [block for block in blocks(page, "python") if is_test(block)]
     pytester.makefile(".ini", pytest=INI)
     pytester.makepyfile("\n\n".join(tests))
@@ -68,8 +68,8 @@ def test_the_tests_of_a_page_pass(pytester: pytest.Pytester, page: str) -> None:
 
 
 @pytest.mark.parametrize(("page", "block"), [(page, block) for page, block in PYTHON if not is_test(block)])
-def test_other_examples_compile_and_import_what_there_is(page: str, block: str) -> None:
-    """They talk to Docker Hub, so they can't run here."""
+def test_other_examples_compile_and_their_imports_exist(page: str, block: str) -> None:
+    """They connect to Docker Hub, so they are not run."""
     tree = compile(block, page, "exec", flags=ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
@@ -78,8 +78,8 @@ def test_other_examples_compile_and_import_what_there_is(page: str, block: str) 
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_commands_are_ones_that_the_command_knows(command: str) -> None:
-    """With options and values that it takes."""
+def test_commands_have_valid_options(command: str) -> None:
+    """With valid values."""
     _, name, *words = shlex.split(command)
 
     with main.commands[name].make_context(name, words):
@@ -87,8 +87,8 @@ def test_commands_are_ones_that_the_command_knows(command: str) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_links_lead_to_files_that_are_there(page: str) -> None:
-    """Those within the project."""
+def test_links_to_files_resolve(page: str) -> None:
+    """Links within the project."""
     text = PAGES[page].read_text(encoding="utf-8")
     links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
 
@@ -96,14 +96,14 @@ def test_links_lead_to_files_that_are_there(page: str) -> None:
 
 
 def test_every_fault_is_in_the_table() -> None:
-    """A new one would otherwise be known to nobody."""
+    """A fault that is not documented can't be found."""
     shown = set(re.findall(r"`(\w+)\(", "\n".join(table("`faults.`"))))
 
     assert set(faults.__all__) - {"Fault"} == shown
 
 
 def table(heading: str) -> list[str]:
-    """The lines of the table whose first heading it is."""
+    """The lines of the table with this first heading."""
     lines = PAGES["docs/testing.md"].read_text(encoding="utf-8").splitlines()
     start = next(number for number, line in enumerate(lines) if line.startswith(f"| {heading} |"))
     return lines[start : lines.index("", start)]

@@ -1,4 +1,4 @@
-"""What an error says, and how it travels."""
+"""The messages of errors, and how errors are pickled, copied and raised."""
 
 import copy
 import pickle
@@ -44,12 +44,12 @@ KINDS: list[type[HubError]] = sorted(
 CLOUDFLARE = '<!DOCTYPE html><html lang="en-US"><head><title>Just a moment...</title></head><body>' + "<p>x</p>" * 5000
 
 
-def refusal(status: int, body: object, kind: str = "application/json", **headers: str) -> StatusError:
+def error_for(status: int, body: object, kind: str = "application/json", **headers: str) -> StatusError:
     content = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else msgspec.json.encode(body)
     return error_of(Response(status=status, headers={"content-type": kind, **headers}, content=content), LIST)
 
 
-# --- the words of every body the server is known to send
+# --- the messages of every body that the server is known to send
 
 
 JSON_BODIES: dict[str, tuple[int, object, type[StatusError], str]] = {
@@ -75,7 +75,7 @@ JSON_BODIES: dict[str, tuple[int, object, type[StatusError], str]] = {
         "validation failed (token_label: too long; scopes: none)",
     ),
     "fields alone": (400, {"fields": {"token_label": "too long"}}, BadRequest, "token_label: too long"),
-    "fields of lists": (400, {"fields": {"a": ["b", "c"], "d": {}}}, BadRequest, "a: b; c; d: wrong"),
+    "fields of lists": (400, {"fields": {"a": ["b", "c"], "d": {}}}, BadRequest, "a: b; c; d: invalid"),
     "rpcStatus": (400, {"code": 3, "message": "invalid page", "details": []}, BadRequest, "invalid page"),
     "SCIM": (
         404,
@@ -98,11 +98,11 @@ JSON_BODIES: dict[str, tuple[int, object, type[StatusError], str]] = {
 
 
 @pytest.mark.parametrize("name", JSON_BODIES)
-def test_a_json_body_gives_its_best_words(name: str) -> None:
-    """Each form that is on record, and what is near them."""
+def test_the_message_comes_from_the_json_body(name: str) -> None:
+    """Every recorded form of body, and similar ones."""
     status, body, kind, message = JSON_BODIES[name]
 
-    error = refusal(status, body if not isinstance(body, str) else msgspec.json.encode(body))
+    error = error_for(status, body if not isinstance(body, str) else msgspec.json.encode(body))
 
     assert (kind, message) == (type(error), error.message)
     assert f"audit_logs.list: {status} {message}" == str(error)
@@ -128,7 +128,7 @@ def test_a_json_body_gives_its_best_words(name: str) -> None:
         (403, "", "text/html", Forbidden, "an HTML page"),
         (404, "", "", NotFound, "Not Found"),
         (520, "", "", ServerError, "no explanation given"),
-        (403, '{"message": "forb', "application/json", Forbidden, "Forbidden, in JSON that can't be read"),
+        (403, '{"message": "forb', "application/json", Forbidden, "Forbidden, with JSON that can't be read"),
         (500, "<?xml version='1.0'?><Error><Message>no</Message></Error>", "application/xml", ServerError,
          "an HTML page"),
         (500, "<html><title>a &amp; b &lt;script&gt;</title>", "text/html", ServerError,
@@ -136,11 +136,11 @@ def test_a_json_body_gives_its_best_words(name: str) -> None:
         (500, "plain words, said to be HTML", "text/html", ServerError, "an HTML page"),
     ],
 )  # fmt: skip
-def test_a_body_that_is_not_json_gives_its_text_or_title(
+def test_the_message_of_another_body_is_its_text_or_title(
     status: int, body: str, content_type: str, kind: type[StatusError], message: str
 ) -> None:
-    """A page is named by its title, and never shown; a 403 in front of the API is told from one of it."""
-    error = refusal(status, body, content_type)
+    """A page is only named by its title; a 403 of the firewall is not one of the API."""
+    error = error_for(status, body, content_type)
 
     assert (kind, message) == (type(error), error.message)
     assert "<p>" not in str(error)
@@ -158,26 +158,26 @@ def test_a_body_that_is_not_json_gives_its_text_or_title(
         ([1], None, {}),
     ],
 )
-def test_the_code_and_the_details_are_what_else_the_body_said(
+def test_the_rest_of_the_body_is_in_code_and_details(
     body: object, code: str | None, details: Mapping[str, object]
 ) -> None:
-    """The server's own code is text, whatever it came as."""
-    error = refusal(400, body)
+    """The code is a string, whatever type the server sent."""
+    error = error_for(400, body)
 
     assert (code, details) == (error.code, error.details)
 
 
 def test_the_body_and_headers_are_kept() -> None:
-    """Whoever needs more than the message finds it; cookies were dropped before."""
-    error = refusal(400, b'{"message":"x"}', **{"x-request-id": "r", "date": "now"})
+    """For callers that need more than the message; the transport has removed cookies."""
+    error = error_for(400, b'{"message":"x"}', **{"x-request-id": "r", "date": "now"})
 
     assert b'{"message":"x"}' == error.body
     assert {"content-type": "application/json", "x-request-id": "r", "date": "now"} == error.headers
     assert "r" == error.request_id
 
 
-def test_what_a_login_answers_is_not_kept() -> None:
-    """It may be a token, even where the status says it failed."""
+def test_the_response_to_a_login_is_not_kept() -> None:
+    """It may contain a token, even if its status is an error."""
     login = Operation(id="authentication.login", method="POST", path="/v2/users/login", result=bytes)
     content = b'{"detail":"second factor","login_2fa_token":"hunter2"}'
 
@@ -186,9 +186,9 @@ def test_what_a_login_answers_is_not_kept() -> None:
     assert ("second factor", b"", {}) == (error.message, error.body, error.details)
 
 
-def test_a_body_with_a_token_in_it_is_not_kept() -> None:
-    """Of the words the rest is."""
-    error = refusal(401, {"detail": "once more", "token": "hunter2", "code": 7})
+def test_a_body_that_contains_a_token_is_not_kept() -> None:
+    """The message and the code are."""
+    error = error_for(401, {"detail": "once more", "token": "hunter2", "code": 7})
 
     assert ("once more", "7", b"", {}) == (error.message, error.code, error.body, error.details)
 
@@ -207,9 +207,9 @@ def test_a_body_with_a_token_in_it_is_not_kept() -> None:
     ids=["deep list", "deep object", "bytes", "huge number", "NaN", "half a character", "zeros"],
 )
 @pytest.mark.parametrize("status", [300, 400, 401, 403, 404, 405, 409, 429, 500, 599])
-def test_no_body_makes_an_error_fail(status: int, body: bytes) -> None:
-    """An error that can't be explained is still that error, on one line."""
-    error = refusal(status, body)
+def test_any_body_gives_an_error(status: int, body: bytes) -> None:
+    """An error without a readable body still has its class, and a message of one line."""
+    error = error_for(status, body)
 
     assert status == error.status
     assert "\n" not in str(error)
@@ -228,19 +228,19 @@ def test_no_body_makes_an_error_fail(status: int, body: bytes) -> None:
         ("", ""),
     ],
 )
-def test_words_are_shortened_to_one_harmless_line(text: str, expected: str) -> None:
-    """A message is read in terminals and logs: no line breaks, no escape codes, no novels."""
+def test_text_is_shortened_to_one_safe_line(text: str, expected: str) -> None:
+    """Terminals and logs show messages: no line breaks, no control characters, and a maximum length."""
     assert expected == shorten(text)
 
 
-# --- how they travel
+# --- pickling, copying, raising
 
 
 def full(kind: type[HubError]) -> HubError:
-    """An error with everything it can have."""
-    error = kind("what", operation="scim.get_user", request_id="r", attempts=3, cursor="{}")
+    """An error with all attributes set."""
+    error = kind("reason", operation="scim.get_user", request_id="r", attempts=3, cursor="{}")
     if isinstance(error, StatusError):
-        error.status, error.code, error.message, error.body = 418, "c", "what", b"body"
+        error.status, error.code, error.message, error.body = 418, "c", "reason", b"body"
         error.details, error.headers = {"a": [1]}, {"date": "now"}
     if isinstance(error, RateLimited):
         error.retry_at, error.retry_after = datetime(2025, 1, 1, tzinfo=UTC), 7.0
@@ -257,7 +257,7 @@ def state(error: HubError) -> tuple[Any, ...]:
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_error_pickles(kind: type[HubError], protocol: int) -> None:
-    """It crosses processes with all it knows."""
+    """With all its attributes."""
     error = full(kind)
 
     assert state(error) == state(pickle.loads(pickle.dumps(error, protocol)))  # noqa: S301 - our own
@@ -275,7 +275,7 @@ def test_every_error_copies(kind: type[HubError]) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_error_hashes_by_identity(kind: type[HubError]) -> None:
-    """As any exception: equal to itself alone."""
+    """As any exception: equal only to itself."""
     one, other = full(kind), full(kind)
 
     assert {one, other, one} == {one, other}
@@ -283,11 +283,11 @@ def test_every_error_hashes_by_identity(kind: type[HubError]) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_error_needs_no_more_than_words(kind: type[HubError]) -> None:
-    """And reads well without an operation."""
-    assert "what" == str(kind("what"))
-    assert ("what", None, None, 0, None) == (
-        (error := kind("what")).reason,
+def test_every_error_needs_only_a_message(kind: type[HubError]) -> None:
+    """Its str is the message, without an operation."""
+    assert "reason" == str(kind("reason"))
+    assert ("reason", None, None, 0, None) == (
+        (error := kind("reason")).reason,
         error.operation,
         error.request_id,
         error.attempts,
@@ -295,8 +295,8 @@ def test_every_error_needs_no_more_than_words(kind: type[HubError]) -> None:
     )
 
 
-def test_the_tree_is_the_one_in_its_docstring() -> None:
-    """Every class stands in the picture, one line each, below the class it belongs to."""
+def test_the_docstring_shows_the_whole_tree() -> None:
+    """Every class has a line, below its base class."""
     drawn: list[str] = []
     lines = (tree.__doc__ or "").split("::\n\n")[1].split("\n\n")[0].splitlines()
     parents: list[str] = []
@@ -312,15 +312,15 @@ def test_the_tree_is_the_one_in_its_docstring() -> None:
 
 
 @pytest.mark.anyio
-async def test_an_error_leaves_the_gate_unwrapped() -> None:
-    """The gate waits in a task group of its own, which must not make groups of what callers raise."""
+async def test_an_error_leaves_the_rate_limiter_unwrapped() -> None:
+    """The limiter waits in a task group of its own, which must not make groups of what callers raise."""
     async with VirtualClock() as clock:
-        gate = RateLimiter(60.0, clock)
-        with await gate.permit() as passage:
-            passage.answered({}, 5.0)
+        limiter = RateLimiter(60.0, clock)
+        with await limiter.acquire() as permit:
+            permit.update({}, 5.0)
 
         async def wait_and_fail() -> None:
-            with await gate.permit():
+            with await limiter.acquire():
                 raise NotFound("gone")
 
         with pytest.raises(NotFound):
@@ -330,14 +330,14 @@ async def test_an_error_leaves_the_gate_unwrapped() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_cancelled_wait_at_the_gate_is_just_cancelled() -> None:
+async def test_a_cancelled_wait_at_the_rate_limiter_is_just_cancelled() -> None:
     """No exception group where only a scope ended."""
     async with VirtualClock() as clock:
-        gate = RateLimiter(60.0, clock)
-        with await gate.permit() as passage:
-            passage.answered({}, 50.0)
+        limiter = RateLimiter(60.0, clock)
+        with await limiter.acquire() as permit:
+            permit.update({}, 50.0)
 
-        with clock.move_on_after(3) as scope, await gate.permit():
+        with clock.move_on_after(3) as scope, await limiter.acquire():
             raise AssertionError
         assert scope.cancelled_caught
         await anyio.lowlevel.checkpoint()

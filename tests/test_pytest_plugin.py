@@ -1,4 +1,4 @@
-"""The pytest plugin, as other people's tests use it: each test here runs a pytest of its own."""
+"""The pytest plugin, in other test suites: each test here runs pytest."""
 
 import subprocess
 import sys
@@ -17,12 +17,12 @@ asyncio_default_fixture_loop_scope = function
 
 @pytest.fixture(autouse=True)
 def strict(pytester: pytest.Pytester) -> None:
-    """Their pytest is as strict as ours."""
+    """Run the other suites with strict settings."""
     pytester.makefile(".ini", pytest=INI)
 
 
 def test_a_test_gets_a_hub_of_its_own(pytester: pytest.Pytester) -> None:
-    """What one test adds the next does not have."""
+    """Tests do not share a FakeHub."""
     pytester.makepyfile("""
         import pytest
 
@@ -35,7 +35,7 @@ def test_a_test_gets_a_hub_of_its_own(pytester: pytest.Pytester) -> None:
 
 
 def test_the_marker_passes_options_to_the_hub(pytester: pytest.Pytester) -> None:
-    """Those of a module, a class and a function come together; the closest has the last word."""
+    """Options of a module, a class and a function are merged; the closest takes precedence."""
     pytester.makepyfile("""
         import pytest
 
@@ -57,8 +57,8 @@ def test_the_marker_passes_options_to_the_hub(pytester: pytest.Pytester) -> None
     pytester.runpytest().assert_outcomes(passed=3)
 
 
-def test_the_marker_takes_no_positions(pytester: pytest.Pytester) -> None:
-    """FakeHub doesn't either."""
+def test_the_marker_takes_keyword_arguments_only(pytester: pytest.Pytester) -> None:
+    """As FakeHub does."""
     pytester.makepyfile("""
         import pytest
 
@@ -70,11 +70,11 @@ def test_the_marker_takes_no_positions(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest()
 
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["the marker fake_hub takes options by name only, not (7,)"])
+    result.stdout.fnmatch_lines(["the marker fake_hub takes keyword arguments only, not (7,)"])
 
 
 def test_the_marker_and_the_fixtures_are_documented(pytester: pytest.Pytester) -> None:
-    """`pytest --markers` and `pytest --fixtures` say what there is."""
+    """`pytest --markers` and `pytest --fixtures` list them."""
     markers = pytester.runpytest("--markers")
     fixtures = pytester.runpytest("--fixtures", "-v")
 
@@ -83,8 +83,8 @@ def test_the_marker_and_the_fixtures_are_documented(pytester: pytest.Pytester) -
         fixtures.stdout.re_match_lines([rf"{name} -- .*pytest_plugin\.py.*"])
 
 
-def test_the_hub_runs_on_the_virtual_clock_of_a_test_that_asks_for_it(pytester: pytest.Pytester) -> None:
-    """In whichever order it asks, itself or by a fixture; without, time is the machine's."""
+def test_the_hub_runs_on_the_virtual_clock_of_a_test(pytester: pytest.Pytester) -> None:
+    """Whether the test or a fixture uses it, in any order; otherwise time is the machine's."""
     pytester.makepyfile("""
         import time
         import jwt
@@ -93,8 +93,8 @@ def test_the_hub_runs_on_the_virtual_clock_of_a_test_that_asks_for_it(pytester: 
 
         def issued(fake_hub, url):
             fake_hub.add_user("moby", password="hunter2")
-            answer = httpx.post(url + "/v2/users/login", json={"username": "moby", "password": "hunter2"})
-            return jwt.decode(answer.json()["token"], options={"verify_signature": False})["iat"]
+            response = httpx.post(url + "/v2/users/login", json={"username": "moby", "password": "hunter2"})
+            return jwt.decode(response.json()["token"], options={"verify_signature": False})["iat"]
 
         def test_after(fake_hub, fake_hub_url, hub_clock):
             hub_clock.advance(5000)
@@ -134,7 +134,7 @@ LISTS = """
 
 
 def test_with_anyio(pytester: pytest.Pytester) -> None:
-    """In process in virtual time and over loopback in real time, on asyncio and trio."""
+    """In process in virtual time, and over loopback in real time, on asyncio and trio."""
     pytester.makepyfile(
         LISTS
         + """
@@ -174,8 +174,8 @@ def test_with_pytest_asyncio(pytester: pytest.Pytester, mode: str) -> None:
     pytester.runpytest(f"--asyncio-mode={mode}").assert_outcomes(passed=2)
 
 
-def test_of_an_application_that_is_tested_synchronously(pytester: pytest.Pytester) -> None:
-    """As with FastAPI's and Starlette's TestClient: the application runs in a thread of its own."""
+def test_with_synchronous_tests_of_an_application(pytester: pytest.Pytester) -> None:
+    """As with FastAPI's and Starlette's TestClient: the application runs in its own thread."""
     pytester.makepyfile(
         LISTS
         + """
@@ -220,16 +220,16 @@ def test_a_fault_that_never_matched_fails_the_test(pytester: pytest.Pytester) ->
         [
             "*ERROR at teardown of test_misses*",
             "these faults were injected and never matched a request:",
-            "  Drop(when='before') for method DELETE after 2: applied to 0 of 0 that came",
-            "  Html(* for path /v2/auditlogs/*: applied to 0 of 0 that came",
+            "  Drop(when='before') for method DELETE after 2: applied to 0 of 0 matching requests",
+            "  Html(* for path /v2/auditlogs/*: applied to 0 of 0 matching requests",
         ],
         consecutive=True,
     )
     result.stdout.no_fnmatch_line("*Status(*")
 
 
-def test_it_says_nothing_of_a_test_that_did_not_pass(pytester: pytest.Pytester) -> None:
-    """Failed, skipped, failed as expected, or never begun: the faults had no chance, and the reason is another."""
+def test_unmatched_faults_do_not_matter_unless_the_test_passed(pytester: pytest.Pytester) -> None:
+    """A test that failed, was skipped or never ran has another reason for it."""
     pytester.makepyfile("""
         import unittest
         import pytest
@@ -271,7 +271,7 @@ def test_it_says_nothing_of_a_test_that_did_not_pass(pytester: pytest.Pytester) 
 
 
 def test_the_plugin_is_found_by_its_entry_point_and_can_be_left_out(pytester: pytest.Pytester) -> None:
-    """Nobody has to configure anything, nor to have it."""
+    """It needs no configuration, and can be disabled."""
     pytester.makepyfile("def test_hub(fake_hub): pass")
 
     pytester.runpytest_subprocess().assert_outcomes(passed=1)
@@ -281,8 +281,8 @@ def test_the_plugin_is_found_by_its_entry_point_and_can_be_left_out(pytester: py
     without.stdout.fnmatch_lines(["*fixture 'fake_hub' not found*"])
 
 
-def test_importing_it_costs_next_to_nothing() -> None:
-    """It loads nothing that pytest and `import hubapi` have not loaded."""
+def test_importing_it_loads_nothing_else() -> None:
+    """It loads nothing that pytest and `import hubapi` have not loaded already."""
     code = (
         "import sys, hubapi, pytest; before = set(sys.modules);"
         "import hubapi.pytest_plugin; print(sorted(set(sys.modules) - before))"
@@ -293,8 +293,8 @@ def test_importing_it_costs_next_to_nothing() -> None:
 
 
 @pytest.mark.parametrize("missing", ["jwt", "pyotp", "starlette", "uvicorn"])
-def test_without_the_extra_only_who_asks_fails(pytester: pytest.Pytester, missing: str) -> None:
-    """The message says what to install; every other test runs."""
+def test_without_the_extra_only_tests_with_the_fixtures_fail(pytester: pytest.Pytester, missing: str) -> None:
+    """The message names the extra to install; other tests run."""
     pytester.makeconftest(f"""
         import sys
 
@@ -317,8 +317,8 @@ def test_without_the_extra_only_who_asks_fails(pytester: pytest.Pytester, missin
 
 
 @pytest.mark.parametrize("failing", ["", "-x"])
-def test_a_suite_that_never_heard_of_hubapi_is_left_alone(pytester: pytest.Pytester, failing: str) -> None:
-    """Its results are its own."""
+def test_other_suites_are_not_affected(pytester: pytest.Pytester, failing: str) -> None:
+    """Their results are the same as without the plugin."""
     pytester.makepyfile("""
         import pytest
 

@@ -1,4 +1,4 @@
-"""SCIM filters: what they say, and that no text changes what they mean."""
+"""SCIM filters: their text, and that values can't change their meaning."""
 
 import json
 from collections.abc import Callable
@@ -34,8 +34,8 @@ A, B, C = User.user_name == "a", User.active == True, User.id != "c"  # noqa: E7
         (~(A | B) & ~C, 'not (userName eq "a" or active eq true) and not (id ne "c")'),
     ],
 )
-def test_a_filter_reads_as_the_server_wants_it(found: Filter, expected: str) -> None:
-    """Quoted as JSON, parentheses where they change something."""
+def test_a_filter_has_the_syntax_of_the_server(found: Filter, expected: str) -> None:
+    """Values are quoted as JSON; parentheses appear only if needed."""
     assert expected == str(found)
 
 
@@ -50,28 +50,28 @@ def test_a_filter_reads_as_the_server_wants_it(found: Filter, expected: str) -> 
         lambda: A | True,  # type: ignore[operator]
     ],
 )
-def test_a_slip_of_syntax_is_an_error(mistake: Callable[[], object]) -> None:
-    """Python would take it for something else, without a word."""
+def test_a_misuse_of_operators_is_an_error(mistake: Callable[[], object]) -> None:
+    """Python would silently evaluate something else."""
     with pytest.raises(TypeError):
         mistake()
 
 
 @pytest.mark.parametrize("value", [None, 1, 1.5, b"x", ["x"], User.id])
-def test_what_is_no_text_or_bool_is_refused(value: object) -> None:
+def test_other_values_than_str_and_bool_are_refused(value: object) -> None:
     """Docker Hub's users have no other attributes."""
-    with pytest.raises(ConfigurationError, match="userName is compared with text or a bool"):
+    with pytest.raises(ConfigurationError, match=r"userName can't be compared with \w+: pass a str or bool"):
         _ = User.user_name == value
 
 
 @given(st.text(), st.sampled_from(["==", "!=", "contains", "starts_with"]))
-def test_any_text_stays_one_value(text: str, how: str) -> None:
-    """Read back as JSON, which a SCIM value is, it is the text, and nothing follows it."""
+def test_any_text_is_quoted_as_one_value(text: str, operation: str) -> None:
+    """Decoded as JSON, as SCIM defines values, it is the same text, and nothing follows it."""
     found = {
         "==": lambda: User.user_name == text,
         "!=": lambda: User.user_name != text,
         "contains": lambda: User.user_name.contains(text),
         "starts_with": lambda: User.user_name.starts_with(text),
-    }[how]()
+    }[operation]()
 
     attribute, operator, value = str(found).split(" ", 2)
 
@@ -79,7 +79,7 @@ def test_any_text_stays_one_value(text: str, how: str) -> None:
     assert text == json.loads(value)
 
 
-def test_attributes_are_told_apart_by_name() -> None:
-    """As the server spells them."""
+def test_attributes_are_identified_by_name() -> None:
+    """By their SCIM names."""
     assert ["id", "userName", "name.familyName"] == [str(a) for a in (User.id, User.user_name, User.name.family_name)]
     assert 3 == len({User.id, User.user_name, User.name.family_name})

@@ -20,7 +20,7 @@ _log = logging.getLogger("hubapi")
 
 @frozen
 class _Entry:
-    """The content of a file."""
+    """The content of a token file."""
 
     key: str
     token: str = field(repr=False)

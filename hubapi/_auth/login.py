@@ -1,8 +1,7 @@
-"""How credentials become a bearer.
+"""The logins: credentials in, a token out.
 
-Users log in on `/v2/users/login`, with a second step on `/v2/users/2fa-login` where the account asks for it.
-Organisation access tokens, and on request personal ones, are exchanged on `/v2/auth/token`, which the description lacks
-(D18, D19).
+Users log in on `/v2/users/login`, with a second step on `/v2/users/2fa-login` if the account asks for it. Organisation
+access tokens, and on request personal ones, are exchanged on `/v2/auth/token` (D18, D19).
 """
 
 import re
@@ -11,14 +10,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeAlias
 
 from hubapi._auth.token import Grant
-from hubapi._auth.token_store import Renewable
-from hubapi._codec.codec import decode
 from hubapi._codec.error_body import error_of
+from hubapi._codec.response import decode
 from hubapi._datetimes import parse_http_date
-from hubapi._operation import Operation
+from hubapi._operation import Operation, T, operation_of
 from hubapi._secret import Secret, check_token
 from hubapi._transport.transport import Response
-from hubapi.credentials import OrgAccessToken, Password, PersonalAccessToken, Totp, TwoFactor
+from hubapi.credentials import Totp, TwoFactor
 from hubapi.errors import (
     AccountLocked,
     AuthenticationError,
@@ -32,54 +30,69 @@ from hubapi.errors import (
     Unauthorized,
 )
 
-Exchange: TypeAlias = Callable[[Operation[dict[str, Any]]], Awaitable[Response]]
-"""Sends an operation without a bearer and returns whatever answer comes."""
+Exchange: TypeAlias = Callable[[Operation[Any]], Awaitable[Response]]
+"""Sends a step of a login, without a token, and returns its response, a success or not."""
 
-LOGIN: Final = "/v2/users/login"
-SECOND_FACTOR: Final = "/v2/users/2fa-login"
-EXCHANGE: Final = "/v2/auth/token"
-# "You have been blocked" is a firewall's, and no lock-out.
+# "You have been blocked" comes from a firewall, and is no lock-out.
 _LOCKED: Final = re.compile(r"\blocked\b|\blogin attempts\b", re.IGNORECASE)
 
 
-async def log_in(credentials: Renewable, exchange: Exchange) -> Grant:
-    """Exchange credentials for a bearer.
+async def log_in(name: str, secret: Secret, two_factor: TwoFactor | Totp | None, exchange: Exchange) -> Grant:
+    """Log a user in with a password or a personal access token.
 
     Raises:
-        TwoFactorRequired: a second factor is due, and the credentials bring none.
+        TwoFactorRequired: a second factor is due, and *two_factor* is None.
         AccountLocked: the account is locked after too many failures.
         AuthenticationError: the server refuses the credentials.
         StatusError: the server failed otherwise, or something in front of it refuses this client (D10).
-        Exception: whatever a `two_factor` raises.
+        Exception: whatever *two_factor* raises.
     """
-    match credentials:
-        case Password(username=name, password=secret, two_factor=two_factor):
-            return await _user(name, secret, two_factor, exchange)
-        case PersonalAccessToken(username=name, token=secret, exchange=False):
-            return await _user(name, secret, None, exchange)
-        case PersonalAccessToken(username=name, token=secret) | OrgAccessToken(org=name, token=secret):
-            operation = _operation("authentication.exchange", EXCHANGE, {"identifier": name, "secret": secret})
-            response = await exchange(operation)
-            return _grant(response, operation, "access_token", name)
+    # A hub that only reads public repositories needs none of these models, which take 2 ms to make.
+    from hubapi._generated.endpoints import authentication as endpoints  # noqa: PLC0415
+    from hubapi._generated.models import authentication as models  # noqa: PLC0415
 
-
-async def _user(name: str, secret: Secret, two_factor: TwoFactor | Totp | None, exchange: Exchange) -> Grant:
-    operation = _operation("authentication.login", LOGIN, {"username": name, "password": secret})
-    response = await exchange(operation)
-    pending = _text(response, operation, "login_2fa_token") if response.status == 401 else None
+    first = await operation_of(
+        lambda client: endpoints.login(client, models.UsersLoginRequest(username=name, password=secret.reveal()))
+    )
+    response = await exchange(first)
+    pending = None
+    if response.status == 401:
+        refused = first.with_result(models.PostUsersLoginErrorResponse)
+        pending = _token(response, refused, lambda body: body.login_2fa_token)
     if pending is None:
-        return _grant(response, operation, "token", name)
+        return _grant(response, first, name, lambda body: body.token)
     if two_factor is None:
         raise TwoFactorRequired(
             f"{name} has two-factor authentication: give Password(..., two_factor=) a callable that returns the code, "
             "or use a personal access token",
-            operation=operation.id,
+            operation=first.id,
         )
     code = await _code(two_factor, response)
-    # Unlike the first step it is not repeated when its answer is lost: the code may be used up.
-    body: dict[str, object] = {"login_2fa_token": pending, "code": code}
-    second = _operation("authentication.two_factor_login", SECOND_FACTOR, body, repeatable=False)
-    return _grant(await exchange(second), second, "token", name)
+    second = await operation_of(
+        lambda client: endpoints.two_factor_login(
+            client, models.Users2FALoginRequest(login_2fa_token=pending.reveal(), code=code.reveal())
+        )
+    )
+    return _grant(await exchange(second), second, name, lambda body: body.token)
+
+
+async def exchange_token(name: str, secret: Secret, exchange: Exchange) -> Grant:
+    """Exchange the access token of an organisation or a user.
+
+    Raises:
+        AccountLocked: the account is locked after too many failures.
+        AuthenticationError: the server refuses the token.
+        StatusError: the server failed otherwise, or something in front of it refuses this client (D10).
+    """
+    from hubapi._generated.endpoints import authentication as endpoints  # noqa: PLC0415
+    from hubapi._generated.models import authentication as models  # noqa: PLC0415
+
+    operation = await operation_of(
+        lambda client: endpoints.exchange(
+            client, models.AuthCreateTokenRequest(identifier=name, secret=secret.reveal())
+        )
+    )
+    return _grant(await exchange(operation), operation, name, lambda body: body.access_token)
 
 
 async def _code(two_factor: TwoFactor | Totp, response: Response) -> Secret:
@@ -90,37 +103,27 @@ async def _code(two_factor: TwoFactor | Totp, response: Response) -> Secret:
     return Secret(code if isinstance(code, str) else await code)
 
 
-def _operation(name: str, path: str, body: dict[str, object], *, repeatable: bool = True) -> Operation[dict[str, Any]]:
-    # A login that came to nothing may be repeated: it only makes a token. One that was refused never is.
-    return Operation(
-        id=name, method="POST", path=path, body=body, result=dict[str, Any], auth="none", repeatable=repeatable
-    )
-
-
-def _text(response: Response, operation: Operation[dict[str, Any]], key: str) -> Secret | None:
-    """Return a token out of an answer, if it has one that can be sent."""
+def _token(response: Response, operation: Operation[T], token_of: Callable[[T], str | None]) -> Secret | None:
+    """Return the token of a response, if it has one that can be sent."""
     try:
-        found = decode(response, operation).get(key)
-        token = Secret(found if isinstance(found, str) else "")
-        check_token(token, key)
+        token = Secret(token_of(decode(response, operation)) or "")
+        check_token(token, "the token")
     except (DecodeError, ConfigurationError):
         return None
     return token
 
 
-def _grant(response: Response, operation: Operation[dict[str, Any]], key: str, name: str) -> Grant:
+def _grant(response: Response, operation: Operation[T], name: str, token_of: Callable[[T], str | None]) -> Grant:
     if response.status >= 300:
         raise _refusal(error_of(response, operation), name)
-    token = _text(response, operation, key)
+    token = _token(response, operation, token_of)
     if token is None:
-        raise DecodeError(
-            f"the login's answer has no {key}", path=f"$.{key}", expected="a token", operation=operation.id
-        )
+        raise DecodeError("the login's response has no token", expected="a token", operation=operation.id)
     return Grant(secret=token, server_now=parse_http_date(response.headers.get("date")))
 
 
 def is_lockout(response: Response) -> bool:
-    """Say whether a 429 is about failed logins, which waiting and trying again would only prolong (D26).
+    """Return whether a 429 is about failed logins, which a repeat would only prolong (D26).
 
     Source: https://github.com/docker/hub-feedback/issues/2201
     """
@@ -128,7 +131,7 @@ def is_lockout(response: Response) -> bool:
 
 
 def _refusal(error: StatusError, name: str) -> StatusError | AuthenticationError:
-    """Turn an error into a word on the credentials; leave it if it is the server's failure, or a firewall's (D10)."""
+    """Return the error of refused credentials; the same error if the server or a firewall failed (D10)."""
     if not isinstance(error, BadRequest | Unauthorized | Forbidden | RateLimited):
         return error
     locked = _LOCKED.search(error.message) is not None

@@ -1,7 +1,7 @@
-"""How long a bearer is good for, and when to see to the next one: pure functions over plain values.
+"""The lifetime of a token, and when to refresh it: pure functions over plain values.
 
-- A lifetime is what the token itself says, against the server's own clock: no local clock needs to be right.
-- It is kept on the monotonic clock, which nobody sets.
+- A lifetime is read from the token itself, against the server's clock: no local clock needs to be right.
+- It is kept on the monotonic clock, which is never set.
 - The windows before its end are scaled to short lifetimes.
 """
 
@@ -14,12 +14,12 @@ from msgspec import Struct
 
 from hubapi._secret import Secret
 
-_ASSUMED_LIFETIME_S = 300.0  # of a token that doesn't say (D24)
+_ASSUMED_LIFETIME_S = 300.0  # of a token without `exp` (D24)
 _ADVISORY_S, _MANDATORY_S = 60.0, 10.0
 
 
 class Token(Struct, frozen=True, kw_only=True):
-    """A bearer and its time. `expires` is monotonic; infinity never expires."""
+    """A token and its lifetime. `expires` is on the monotonic clock; infinity never expires."""
 
     secret: Secret
     lifetime_s: float
@@ -27,22 +27,22 @@ class Token(Struct, frozen=True, kw_only=True):
 
 
 class Grant(Struct, frozen=True, kw_only=True):
-    """What a login gave: a bearer, and the server's clock (its `Date`) where it told."""
+    """The result of a login: a token, and the server's clock (its `Date`) if the response had one."""
 
     secret: Secret
     server_now: float | None = None
 
 
 def granted(grant: Grant, *, began: float, ended: float) -> Token:
-    """Return the token that a login gave.
+    """Return the token of a login, with its lifetime.
 
-    Its time counts from the login's beginning, because the server may have made it then; but no more than a fifth of it
-    is given up for a login that took long, by a wait for room or for a person to type a code.
+    The lifetime counts from the beginning of the login, when the server may have made the token; but a login that took
+    long, waiting for the rate limit or for a person to type a code, costs no more than a fifth of it.
 
     Args:
-        grant: What the login gave.
+        grant: The result of the login.
         began: When it began, on the monotonic clock.
-        ended: When its answer was there.
+        ended: When its response was read.
     """
     seconds = lifetime(grant.secret, grant.server_now)
     expires = max(began, ended - seconds / 5) + seconds
@@ -52,12 +52,12 @@ def granted(grant: Grant, *, began: float, ended: float) -> Token:
 def lifetime(jwt: Secret, server_now: float | None = None) -> float:
     """Return a JWT's lifetime in seconds: from `iat` or the server's clock, whichever is later, to `exp`.
 
-    A clock that is past `exp` is not believed; a token that says nothing has an assumed lifetime. The signature is not
-    checked: the token is the server's to judge.
+    A clock that is past `exp` is ignored; a token without `exp` has an assumed lifetime. The signature is not checked:
+    that is for the server to do.
 
     Args:
         jwt: The token.
-        server_now: The `Date` of the answer it came in, in seconds since the epoch.
+        server_now: The `Date` of its response, in seconds since the epoch.
 
     Source: RFC 7519, 4.1.4 and 4.1.6.
     """
@@ -69,7 +69,7 @@ def lifetime(jwt: Secret, server_now: float | None = None) -> float:
     return expires - max(since) if since else _ASSUMED_LIFETIME_S
 
 
-@lru_cache(maxsize=64)  # every call asks
+@lru_cache(maxsize=64)  # asked by every call
 def windows(lifetime_s: float) -> tuple[float, float]:
     """Return the advisory and the mandatory window, in seconds before the end of a lifetime.
 

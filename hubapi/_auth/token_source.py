@@ -1,14 +1,14 @@
-"""Bearers: one login in flight, refreshed ahead of time, and never again after a refusal.
+"""Token providers: one login in flight, refreshed ahead of time, and never again after a refusal.
 
-- Whoever needs a token while a login is under way waits for that one, and shares its result or its failure.
-- The login is a task of its own: if the caller who began it is cancelled, it still completes for the others, and that
-  caller hears of its cancellation then. If nobody waits any more, it is given up. It has two minutes in any case.
-- In the advisory window one caller renews while the others go on with the token they have, and a failure only means to
-  try again later; in the mandatory window all wait. Both are scaled to short lifetimes.
-- A 401 gives up the current token only if it is the one that was refused.
+- Calls that need a token while a login is in flight wait for that one, and share its result or its failure.
+- A login is a task of its own: if the caller that started it is cancelled, it still completes for the others, and that
+  caller is cancelled then. If no caller waits any more, it is cancelled. It has two minutes in any case.
+- In the advisory window one caller refreshes the token while the others use the one they have, and a failure only means
+  to try again later; in the mandatory window all wait. Both are scaled to short lifetimes.
+- A 401 drops the current token only if it is the one that was refused.
 - A refused login, a lock-out too, is remembered: every later call fails with a copy of the same error, alike in type,
-  arguments and fields, until `reauthenticate` (D26). A failure of the server, the network or a firewall is not.
-- What a `two_factor` raises reaches the call that logs in unchanged, and those that waited for it as a HubError.
+  arguments and fields, until `reset` (D26). A failure of the server, the network or a firewall is not remembered.
+- The exception of a `two_factor` reaches the call that logs in unchanged, and those that waited for it as a HubError.
 - With a store, a token that another hub or process left there is used before logging in; hubs of one event loop that
   share a store share the login too. A store that fails is as good as none.
 """
@@ -24,6 +24,7 @@ import anyio
 import anyio.lowlevel
 from attrs import define, field
 
+from hubapi._auth.login import Exchange
 from hubapi._auth.token import Grant, Token, granted, windows
 from hubapi._auth.token_store import Identity, StoredToken, TokenStore
 from hubapi._clock import Clock
@@ -33,49 +34,59 @@ from hubapi.errors import AuthenticationError, ConfigurationError, DeadlineExcee
 LOGIN_S = 120.0
 """Seconds a login may take, waits for the rate limit and for a second factor included."""
 
-Login: TypeAlias = Callable[[], Awaitable[Grant]]
+Login: TypeAlias = Callable[[Exchange], Awaitable[Grant]]
+"""Logs in by means of the calling client, whose options and hooks hold for its requests."""
 
 T = TypeVar("T")
 
 _log = logging.getLogger("hubapi")
 
 
-class Bearer(Protocol):
-    """Where a call gets its bearer from."""
+class TokenProvider(Protocol):
+    """The source of a call's token."""
 
-    async def token(self) -> Token:
-        """Return a token that is good for now."""
+    async def token(self, exchange: Exchange) -> Token:
+        """Return a token that is valid now.
+
+        Args:
+            exchange: Sends the steps of a login, if one is due.
+        """
         ...
 
-    def refused(self, token: Token) -> bool:
-        """Hear that the server refused a token; return whether another may be had."""
+    def reject(self, token: Token) -> bool:
+        """Drop a token that the server refused; return whether another may be had."""
         ...
 
-    def reauthenticate(self) -> None:
-        """Forget the token and any refusal."""
+    def reset(self) -> None:
+        """Drop the token and any refusal."""
+        ...
+
+    def __hash__(self) -> int:
+        """Return the hash of the object itself: it stands for an identity."""
         ...
 
 
 @define(eq=False, repr=False)
 class FixedToken:
-    """A bearer that was handed over and can't be renewed."""
+    """A token that the caller supplied and that can't be refreshed."""
 
     secret: Secret
 
-    async def token(self) -> Token:
+    async def token(self, exchange: Exchange) -> Token:
+        del exchange
         return Token(secret=self.secret, lifetime_s=math.inf, expires=math.inf)
 
-    def refused(self, token: Token) -> bool:
+    def reject(self, token: Token) -> bool:
         del token
         return False
 
-    def reauthenticate(self) -> None:
-        """Do nothing: there is nothing to forget."""
+    def reset(self) -> None:
+        """Do nothing: there is nothing to drop."""
 
 
 @define(eq=False, repr=False)
 class _Flight:
-    """A login under way, and who waits for it."""
+    """A login in flight, and the callers that wait for it."""
 
     source: "TokenSource"
     done: anyio.Event = field(factory=anyio.Event)
@@ -85,8 +96,8 @@ class _Flight:
     crash: Exception | None = None
     scope: anyio.CancelScope = field(factory=lambda: anyio.CancelScope(shield=True))
 
-    async def landed(self) -> None:
-        """Wait until it is over; the last to be cancelled meanwhile ends it."""
+    async def wait(self) -> None:
+        """Wait for its end. If the last waiting caller is cancelled, so is the login."""
         self.waiting += 1
         try:
             await self.done.wait()
@@ -99,14 +110,14 @@ class _Flight:
 
 @define(eq=False, repr=False)
 class _Held:
-    """What is known of one identity's bearer: by one hub, or by all that share a store in an event loop."""
+    """The token state of one identity: of one hub, or of all that share a store in an event loop."""
 
     token: Token | None = None
     flight: _Flight | None = None
     refusal: AuthenticationError | None = None
     refused: Secret | None = None
-    """The token that the server answered with 401 last: wherever it turns up again, it is not used."""
-    renew_after: float = -math.inf
+    """The last token that the server refused with a 401: it is not used again, wherever it comes from."""
+    refresh_after: float = -math.inf
     must_log_in: bool = False
 
 
@@ -117,13 +128,13 @@ _shared: anyio.lowlevel.RunVar["WeakKeyDictionary[TokenStore, WeakValueDictionar
 
 @define(eq=False, repr=False)
 class TokenSource:
-    """The bearer of one identity at one server.
+    """The token provider of one identity at one server.
 
     Args:
-        login: Asks the server for a new one.
-        clock: Where time comes from.
-        store: Where tokens are kept beside, if anywhere.
-        identity: Whose they are there.
+        login: Gets a new token.
+        clock: The source of time.
+        store: Keeps tokens for other hubs and processes, if given.
+        identity: The identity that the store keeps them for.
     """
 
     login: Login
@@ -134,8 +145,11 @@ class TokenSource:
     _joined: bool = field(default=False, init=False)
     _key: str = field(default="", init=False)
 
-    async def token(self) -> Token:
-        """Return a token that is good for now, logging in if there is none.
+    async def token(self, exchange: Exchange) -> Token:
+        """Return a token that is valid now, logging in if there is none.
+
+        Args:
+            exchange: Sends the steps of a login.
 
         Raises:
             AuthenticationError: a login was refused, now or earlier.
@@ -147,20 +161,20 @@ class TokenSource:
         if token is None or now >= token.expires - mandatory:
             if held.refusal is not None:
                 raise copy.copy(held.refusal)
-            return await self._renew()
-        if now < token.expires - advisory or held.flight or held.refusal or now < held.renew_after:
+            return await self._refresh(exchange)
+        if now < token.expires - advisory or held.flight or held.refusal or now < held.refresh_after:
             return token
-        return await self._renew_ahead(held) or token
+        return await self._refresh_ahead(held, exchange) or token
 
-    def refused(self, token: Token) -> bool:
-        """Give up a token that the server answered with 401, unless a newer one is there already."""
+    def reject(self, token: Token) -> bool:
+        """Drop a token that the server refused with a 401, unless there is a newer one already."""
         held = self._held()
         if held.token is token:
             held.token, held.refused = None, token.secret
         return True
 
-    def reauthenticate(self) -> None:
-        """Forget the token and any refusal: the next call logs in."""
+    def reset(self) -> None:
+        """Drop the token and any refusal: the next call logs in."""
         held = self._held()
         held.token = held.refusal = held.flight = None
         held.must_log_in = True
@@ -170,58 +184,58 @@ class TokenSource:
             self._joined, self._mine = True, _join(self.store, self.identity, self._mine)
         return self._mine
 
-    async def _renew_ahead(self, held: _Held) -> Token | None:
-        """Try to renew a token that is good for a while yet: not for long, and without failing.
+    async def _refresh_ahead(self, held: _Held, exchange: Exchange) -> Token | None:
+        """Try to refresh a token that is valid for a while yet: not for long, and without failing.
 
-        Whoever comes in the mandatory window will hear of a failure.
+        A failure is raised in the mandatory window.
         """
         advisory, _ = windows(held.token.lifetime_s) if held.token else (0.0, 0.0)
         with self.clock.move_on_after(advisory / 4):
             try:
-                return await self._renew()
+                return await self._refresh(exchange)
             except Exception as error:  # noqa: BLE001 - a `two_factor` may raise anything
-                _log.info("the token could not be renewed ahead of time: %s", type(error).__name__)
+                _log.info("the token could not be refreshed ahead of time: %s", type(error).__name__)
         return held.token
 
-    async def _renew(self) -> Token:
+    async def _refresh(self, exchange: Exchange) -> Token:
         held = self._held()
         while True:
             flight = held.flight
             if flight is None:
-                flight = await self._lead(held)
+                flight = await self._lead(held, exchange)
             else:
-                await flight.landed()
+                await flight.wait()
             mine = flight.source is self
             if flight.token is not None:
                 return flight.token
-            # What another hub met on its own connections, its closing for one, says nothing of ours.
+            # A failure of another hub's own connections, such as its closing, means nothing for ours.
             if flight.error is not None and (mine or not isinstance(flight.error, ConfigurationError | TransportError)):
                 raise copy.copy(flight.error) from flight.crash
 
-    async def _lead(self, held: _Held) -> _Flight:
+    async def _lead(self, held: _Held, exchange: Exchange) -> _Flight:
         flight = held.flight = _Flight(self)
         # A task of its own, because a shield around the caller would not hold off `asyncio.Task.cancel`.
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._fly, flight, held)
-            await flight.landed()
+            tasks.start_soon(self._fly, flight, held, exchange)
+            await flight.wait()
         if flight.crash is not None:
             raise flight.crash
         return flight
 
-    async def _fly(self, flight: _Flight, held: _Held) -> None:
+    async def _fly(self, flight: _Flight, held: _Held, exchange: Exchange) -> None:
         try:
             with flight.scope:
                 flight.token = await self._stored(held)
                 if flight.token is None:
-                    flight.token = await self._log_in()
+                    flight.token = await self._log_in(exchange)
                     await self._store(flight.token)
         except HubError as error:
             flight.error = copy.copy(error)
-        except Exception as error:  # noqa: BLE001 - raised again where the caller is
+        except Exception as error:  # noqa: BLE001 - raised again in the caller
             flight.crash = error
             flight.error = HubError(f"the login that this call waited for failed: {type(error).__name__}")
         finally:
-            if held.flight is flight:  # else `reauthenticate` came between
+            if held.flight is flight:  # else `reset` was called meanwhile
                 self._settle(flight, held)
             flight.done.set()
 
@@ -232,22 +246,22 @@ class TokenSource:
         elif isinstance(flight.error, AuthenticationError):
             held.refusal = flight.error
         elif held.token is not None:
-            held.renew_after = self.clock.monotonic() + windows(held.token.lifetime_s)[0] / 4
+            held.refresh_after = self.clock.monotonic() + windows(held.token.lifetime_s)[0] / 4
 
-    async def _log_in(self) -> Token:
+    async def _log_in(self, exchange: Exchange) -> Token:
         began = self.clock.monotonic()
         with self.clock.move_on_after(LOGIN_S):
-            grant = await self.login()
+            grant = await self.login(exchange)
             return granted(grant, began=began, ended=self.clock.monotonic())
-        raise DeadlineExceeded(f"the login was not done within {LOGIN_S:g} s", operation="authentication.login")
+        raise DeadlineExceeded(f"the login did not complete within {LOGIN_S:g} s", operation="authentication.login")
 
-    # --- the store: a help, never a reason to fail
+    # --- the store, whose failures are never the call's
 
     async def _stored(self, held: _Held) -> Token | None:
-        """Return the token that somebody else has left, if it is good and will be for a while."""
+        """Return the token that another hub has stored, if it is valid for a while yet."""
         if self.store is None or self.identity is None:
             return None
-        key = self._key = self._key or await self.identity.key()  # which takes a while
+        key = self._key = self._key or await self.identity.key()  # it is slow to make
         if held.must_log_in:
             await self._try("forget", self.store.forget(key))
             return None
@@ -271,14 +285,14 @@ class TokenSource:
     async def _try(self, what: str, operation: Awaitable[T]) -> T | None:
         try:
             return await operation
-        except Exception as error:  # noqa: BLE001 - a store of the user's own may raise anything
-            # The kind alone: its words might show what it was given.
+        except Exception as error:  # noqa: BLE001 - a user's own store may raise anything
+            # The kind alone: its message might show the token.
             _log.warning("the token store could not %s a token (%s); going on without", what, type(error).__name__)
             return None
 
 
 def _join(store: TokenStore, identity: Identity, mine: _Held) -> _Held:
-    """Return what all hubs of this event loop that share a store know of an identity, *mine* if it is the first."""
+    """Return the state that all hubs of this event loop with the same store share for an identity."""
     try:
         stores = _shared.get()
     except LookupError:
@@ -286,7 +300,7 @@ def _join(store: TokenStore, identity: Identity, mine: _Held) -> _Held:
         _shared.set(stores)
     try:
         held = stores.setdefault(store, WeakValueDictionary[Identity, _Held]()).setdefault(identity, mine)
-    except TypeError:  # a store that can't be hashed or weakly referenced shares tokens, but not logins
+    except TypeError:  # such a store can't be hashed or weakly referenced: it shares tokens, but not logins
         return mine
     if mine.must_log_in:
         held.token, held.must_log_in = None, True

@@ -1,6 +1,6 @@
-"""Where bearers can be kept beside, so that hubs and processes of one identity share them.
+"""Token stores: they keep tokens for the hubs and processes of one identity to share.
 
-Only the bearer is kept, which is good for minutes: never a password or an access token.
+Only the token of a login is stored, which is valid for minutes: never a password or an access token.
 """
 
 import hashlib
@@ -11,20 +11,17 @@ from attrs import define, field, frozen
 from msgspec import Struct
 
 from hubapi._secret import Secret
-from hubapi.credentials import OrgAccessToken, Password, PersonalAccessToken
-
-Renewable = Password | PersonalAccessToken | OrgAccessToken
 
 
 @frozen(kw_only=True)
 class StoredToken:
-    """A bearer as a store keeps it.
+    """A token as a store keeps it.
 
     Args:
-        token: The bearer.
-        expires_at: When it ends, in seconds since the epoch by the clock of whoever stored it. If a clock is wrong, the
-            token is renewed too early, or too late, when the server has answered 401; nothing else comes of it.
-        lifetime_s: The seconds it was good for in all.
+        token: The token.
+        expires_at: When it expires, in seconds since the epoch, by the clock of the process that stored it. If a clock
+            is wrong, the token is refreshed too early, or too late, after a 401; it has no other effect.
+        lifetime_s: Its whole lifetime in seconds.
     """
 
     token: Secret
@@ -33,37 +30,37 @@ class StoredToken:
 
 
 class TokenStore(Protocol):
-    """Keeps bearers by key: implement it to share them through a database, for example.
+    """Keeps tokens by key: implement it to share them through a database, for example.
 
-    A key is text that names a server, an identity and, as a fingerprint, the secret that was used: whoever has another
-    password has another key. Logins wait for a store, so it must answer within moments and must not block the event
-    loop. What it raises is logged, and the login goes on without it.
+    A key is a text with the server, the identity and a fingerprint of the secret that was used: another password has
+    another key. Logins wait for a store, so it must respond within milliseconds and must not block the event loop. Its
+    exceptions are logged, and the login goes on without it.
 
     Example:
-        >>> class Nowhere:
+        >>> class NullStore:
         ...     async def get(self, key: str) -> StoredToken | None:
         ...         return None
         ...     async def put(self, key: str, token: StoredToken) -> None: ...
         ...     async def forget(self, key: str) -> None: ...
-        >>> store: TokenStore = Nowhere()
+        >>> store: TokenStore = NullStore()
     """
 
     async def get(self, key: str) -> StoredToken | None:
-        """Return what is kept under *key*; None if there is nothing, or nothing that can be read."""
+        """Return the token of *key*; None if there is none, or none that can be read."""
         ...
 
     async def put(self, key: str, token: StoredToken) -> None:
-        """Keep a token in the place of any other of that key."""
+        """Store the token of *key*, in place of any other."""
         ...
 
     async def forget(self, key: str) -> None:
-        """Keep nothing under *key* any more."""
+        """Remove the token of *key*, if there is one."""
         ...
 
 
 @define(eq=False)
 class MemoryTokenStore:
-    """Keeps bearers in this process, for as long as the store lives: for hubs that come and go.
+    """Keeps tokens in this process, as long as the store lives: for short-lived hubs.
 
     Example:
         >>> import anyio
@@ -79,22 +76,22 @@ class MemoryTokenStore:
     _kept: dict[str, StoredToken] = field(factory=dict[str, StoredToken], init=False, repr=False)
 
     async def get(self, key: str) -> StoredToken | None:
-        """Return what is kept under *key*, if anything."""
+        """Return the token of *key*, if there is one."""
         return self._kept.get(key)
 
     async def put(self, key: str, token: StoredToken) -> None:
-        """Keep a token in the place of any other of that key."""
+        """Store the token of *key*, in place of any other."""
         self._kept[key] = token
 
     async def forget(self, key: str) -> None:
-        """Keep nothing under *key* any more."""
+        """Remove the token of *key*, if there is one."""
         self._kept.pop(key, None)
 
 
 class Identity(Struct, frozen=True):
-    """Whose bearer it is: a server, a name there, and the secret that proves it.
+    """The identity of a token: a server, an account, and the secret that it logged in with.
 
-    The secret is part of it, so that nobody gets another's bearer by naming them with a wrong password.
+    The secret is part of it, so that a wrong password never gets the token of a right one.
     """
 
     base_url: str
@@ -102,22 +99,11 @@ class Identity(Struct, frozen=True):
     name: str
     secret: Secret
 
-    @classmethod
-    def of(cls, base_url: str, credentials: Renewable) -> "Identity":
-        """Return the identity that credentials are at a server."""
-        match credentials:
-            case Password(username=name, password=secret):
-                return cls(base_url, "password", name, secret)
-            case PersonalAccessToken(username=name, token=secret, exchange=exchange):
-                return cls(base_url, f"{'exchanged ' if exchange else ''}personal access token", name, secret)
-            case OrgAccessToken(org=name, token=secret):
-                return cls(base_url, "organisation access token", name, secret)
-
     async def key(self) -> str:
-        """Return the text a store keeps the bearer under.
+        """Return the key under which a store keeps the token.
 
-        The secret is in it as 64 bits of scrypt: slow, so that who reads a store can't try passwords at speed, and too
-        few to tell the right one from all that would fit.
+        The secret is in it as 64 bits of scrypt: slow, so that a reader of the store can't try passwords at speed, and
+        too few to tell the right one from others that fit.
         """
         return await anyio.to_thread.run_sync(_derive, self)
 

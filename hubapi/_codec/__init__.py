@@ -1,1 +1,1 @@
-"""Values to bytes, and bytes to values."""
+"""Encode operations as HTTP requests, and decode responses into results and errors."""

@@ -1,7 +1,7 @@
-"""The second way to read an answer: slower, and forgiving of everything the server is known to do.
+"""Lenient reading of responses: slower than msgspec, and tolerant of every deviation the server is known for.
 
-One object where a list is due (D1, D33), `"true"` for true (D2), nulls and missing keys anywhere (D5, D35), times in
-any form (D6), numbers as text and text as numbers. Open enums are plain strings already.
+It accepts one object in place of a list (D1, D33), `"true"` for true (D2), nulls and missing keys anywhere (D5, D35),
+times in any form (D6), numbers as strings and strings as numbers. Open enums are plain strings already.
 """
 
 import base64
@@ -26,19 +26,19 @@ from hubapi._datetimes import parse_timestamp
 
 
 def structure(raw: object, result: Any) -> tuple[Any, tuple[str, str] | None]:
-    """Return the value of type *result*; or None, and where it fails with what was expected there."""
+    """Return the value as the type *result*, or None and a pair: the path that fails and what was expected there."""
     try:
         return _converter().structure(raw, result), None
     except BaseValidationError as error:
-        message, _, path = transform_error(error, path="$", format_exception=_expectation)[0].rpartition(" @ ")
+        message, _, path = transform_error(error, path="$", format_exception=_expected)[0].rpartition(" @ ")
         return None, (path, message)
     except RecursionError:
         return None, ("$", "less depth")
     except (ValueError, TypeError) as error:
-        return None, ("$", _expectation(error, None))
+        return None, ("$", _expected(error, None))
 
 
-def _expectation(error: BaseException, _: Any) -> str:
+def _expected(error: BaseException, _: Any) -> str:
     if isinstance(error, KeyError):
         return f"the key {error.args[0]!r}"
     return str(error) or type(error).__name__
@@ -50,16 +50,16 @@ def _time(value: object, _: Any) -> datetime:
             return parse_timestamp(value)
         except ValueError:
             pass
-    raise ValueError(f"a time, found {_shown(value)}")
+    raise ValueError(f"a time, found {_kind_of(value)}")
 
 
 def _bool(value: object, _: Any) -> bool:
-    words = {"true": True, "false": False, "1": True, "0": False}
+    spellings = {"true": True, "false": False, "1": True, "0": False}
     if isinstance(value, bool):
         return value
-    if isinstance(value, str | int) and str(value).lower() in words:
-        return words[str(value).lower()]
-    raise ValueError(f"true or false, found {_shown(value)}")
+    if isinstance(value, str | int) and str(value).lower() in spellings:
+        return spellings[str(value).lower()]
+    raise ValueError(f"true or false, found {_kind_of(value)}")
 
 
 def _int(value: object, _: Any) -> int:
@@ -70,7 +70,7 @@ def _int(value: object, _: Any) -> int:
                 return int(value)
         except (ValueError, OverflowError):
             pass
-    raise ValueError(f"a whole number, found {_shown(value)}")
+    raise ValueError(f"a whole number, found {_kind_of(value)}")
 
 
 def _float(value: object, _: Any) -> float:
@@ -79,7 +79,7 @@ def _float(value: object, _: Any) -> float:
             return float(value)
         except (ValueError, OverflowError):
             pass
-    raise ValueError(f"a number, found {_shown(value)}")
+    raise ValueError(f"a number, found {_kind_of(value)}")
 
 
 def _str(value: object, _: Any) -> str:
@@ -89,7 +89,7 @@ def _str(value: object, _: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return str(value)
-    raise ValueError(f"text, found {_shown(value)}")
+    raise ValueError(f"a string, found {_kind_of(value)}")
 
 
 def _bytes(value: object, _: Any) -> bytes:
@@ -98,11 +98,11 @@ def _bytes(value: object, _: Any) -> bytes:
             return base64.b64decode(value, validate=True)
         except (binascii.Error, ValueError):
             pass
-    raise ValueError(f"base64, found {_shown(value)}")
+    raise ValueError(f"a base64 string, found {_kind_of(value)}")
 
 
-def _shown(value: object) -> str:
-    """Name a value's kind; never its text, which may be anybody's secret."""
+def _kind_of(value: object) -> str:
+    """Return the name of a value's kind, never the value itself: it may be a secret."""
     match value:
         case None:
             return "null"
@@ -111,7 +111,7 @@ def _shown(value: object) -> str:
         case int() | float():
             return "a number"
         case str():
-            return f"text of {len(value)} characters"
+            return f"a string of {len(value)} characters"
         case Mapping():
             return "an object"
         case _:
@@ -131,7 +131,7 @@ def _converter() -> Converter:
         keys = {f.metadata.get(WIRE, f.name): _holds_model(f.type) for f in attrs.fields(cls)}
 
         def hook(value: object, kind: Any) -> Any:
-            return inner(_repaired(_object(value), keys), kind)
+            return inner(_normalized(_object(value), keys), kind)
 
         return hook
 
@@ -139,7 +139,7 @@ def _converter() -> Converter:
         inner = list_structure_factory(cls, converter)
 
         def hook(value: Any, kind: Any) -> Any:
-            return inner([entry for entry in _several(value) if entry is not None], kind)
+            return inner([entry for entry in _as_list(value) if entry is not None], kind)
 
         return hook
 
@@ -157,11 +157,15 @@ def _converter() -> Converter:
     return converter
 
 
-def _repaired(value: Mapping[str, Any], keys: Mapping[str, bool]) -> Mapping[str, Any]:
-    """Return an object whose keys are spelled as described, with one object where one is due (D33).
+def _normalized(value: Mapping[str, Any], keys: Mapping[str, bool]) -> Mapping[str, Any]:
+    """Return an object with its keys spelled as in the API description, and one object in place of a list (D33).
 
-    SCIM's own standard says `Resources` where the description says `resources`, and has a list of authentication
-    schemes where the description has one: the first is taken.
+    The SCIM standard spells the description's `resources` as `Resources`, and sends a list of authentication schemes
+    in place of one object; the first item is taken.
+
+    Args:
+        value: The object from the response.
+        keys: The keys of the description, each with whether it holds a single model.
     """
     changes: dict[str, Any] = {}
     spellings: dict[str, str] | None = None
@@ -171,28 +175,24 @@ def _repaired(value: Mapping[str, Any], keys: Mapping[str, bool]) -> Mapping[str
                 spellings = {spelling.lower(): spelling for spelling in value}
             if key.lower() in spellings:
                 changes[key] = value[spellings[key.lower()]]
-        found = changes.get(key, value.get(key))
-        if holds_model and _came_as_list(found):
-            changes[key] = found[0] if found else None
+        child = changes.get(key, value.get(key))
+        if holds_model and isinstance(child, list):
+            changes[key] = next(iter(child), None)  # pyright: ignore[reportUnknownArgumentType]
     return {**value, **changes} if changes else value
 
 
-def _came_as_list(value: object) -> bool:
-    return isinstance(value, list)
-
-
 def _holds_model(kind: Any) -> bool:
-    """Say whether a field holds one model, or none."""
+    """Return whether a field's type is a single model, or None."""
     return get_origin(kind) not in {list, dict} and any(attrs.has(part) for part in (kind, *get_args(kind)))
 
 
-def _several(value: Any) -> Iterable[Any]:
+def _as_list(value: Any) -> Iterable[Any]:
     return value if isinstance(value, list) else [value]  # pyright: ignore[reportUnknownVariableType]
 
 
 def _object(value: object) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise ValueError(f"an object, found {_shown(value)}")  # noqa: TRY004 - cattrs gathers ValueErrors
+        raise ValueError(f"an object, found {_kind_of(value)}")  # noqa: TRY004 - cattrs collects ValueErrors
     return cast("Mapping[str, Any]", value)
 
 

@@ -1,1 +1,1 @@
-"""Walks over pages."""
+"""Iteration over listings that come in pages."""

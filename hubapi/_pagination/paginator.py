@@ -1,8 +1,4 @@
-"""Walks over pages: one iterator for every style of paging the server has (`page_styles`).
-
-A style is a function from a plain state (what page comes next) to a page and the state after it. The state is JSON, so
-that a walk can be resumed from its cursor in another process.
-"""
+"""The iterator over a listing. One class serves every paging style (`strategies`)."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -11,8 +7,8 @@ from typing import Generic, TypeVar
 import msgspec
 from attrs import define, evolve, field, frozen
 
-from hubapi._pagination.prefetch import Ahead
-from hubapi._pagination.strategies import Fetch, Page, State
+from hubapi._pagination.prefetch import Prefetcher
+from hubapi._pagination.strategies import INVALID_CURSOR, Fetch, Page, State
 from hubapi.errors import ConfigurationError, HubError, UnsafeLinkError
 
 T = TypeVar("T")
@@ -20,9 +16,9 @@ T = TypeVar("T")
 
 @frozen
 class _Cursor:
-    """Where a walk stands: at the page of `state`, after `skip` of its items; `done` past the last."""
+    """A position in a listing: the page at `state`, after `skip` of its items; `done` after the last page."""
 
-    walk: str
+    operation: str
     state: dict[str, str | int | bool]
     skip: int = 0
     done: bool = False
@@ -30,47 +26,49 @@ class _Cursor:
 
 @define(eq=False)
 class Paginator(Generic[T]):
-    """Iterates over everything a listing has, page after page.
+    """Iterates over the items of a listing, and fetches its pages as needed.
 
-    It holds no connection and no task between two items: breaking off costs nothing.
+    Between two items it holds no connection and no task, so you can stop at any item and need not close it.
 
     Example:
         >>> async def labels(hub):
         ...     return [token.token_label async for token in hub.access_tokens.list()]
     """
 
-    _walk: str
+    _operation: str
     _fetch: Fetch[T] = field(repr=False)
-    _at: _Cursor = field(init=False)
+    _position: _Cursor = field(init=False)
     _page: Page[T] | None = field(default=None, init=False, repr=False)
     _start: State = field(factory=dict[str, "str | int | bool"])
-    _links: set[int] = field(factory=set[int], init=False, repr=False)  # hashes: a walk may be long
+    _links: set[int] = field(factory=set[int], init=False, repr=False)  # hashes, because a listing may be long
 
     def __attrs_post_init__(self) -> None:
-        self._at = _Cursor(self._walk, dict(self._start))
+        self._position = _Cursor(self._operation, dict(self._start))
 
     @property
     def cursor(self) -> str:
-        """A JSON string that `resume` takes, in this process or another: just the rest follows."""
-        return msgspec.json.encode(self._at).decode()
+        """The current position as a JSON string, for `resume` in this process or another."""
+        return msgspec.json.encode(self._position).decode()
 
     def resume(self, cursor: str) -> "Paginator[T]":
-        """Return a paginator that goes on where *cursor* was taken.
+        """Return a paginator over the items after a cursor.
 
         Args:
             cursor: The `cursor` of a paginator of the same listing, or of an error it raised.
 
         Raises:
-            ConfigurationError: it is not a cursor, or belongs to another listing.
+            ConfigurationError: it is not a cursor, or it is from another listing.
         """
         try:
-            at = msgspec.json.decode(cursor, type=_Cursor)
+            position = msgspec.json.decode(cursor, type=_Cursor)
         except (msgspec.DecodeError, UnicodeEncodeError):
-            raise ConfigurationError("this is no cursor: take it from Paginator.cursor") from None
-        if at.walk != self._walk or at.skip < 0:
-            raise ConfigurationError(f"this cursor belongs to {at.walk!r}, not to {self._walk!r}")
-        resumed = Paginator(self._walk, self._fetch, self._start)
-        resumed._at = at
+            raise ConfigurationError(INVALID_CURSOR) from None
+        if position.operation != self._operation:
+            raise ConfigurationError(f"this cursor is from {position.operation!r}, not from {self._operation!r}")
+        if position.skip < 0:
+            raise ConfigurationError(INVALID_CURSOR)
+        resumed = Paginator(self._operation, self._fetch, self._start)
+        resumed._position = position
         return resumed
 
     def __aiter__(self) -> AsyncIterator[T]:
@@ -81,14 +79,14 @@ class Paginator(Generic[T]):
             page = await self._current()
             if page is None:
                 raise StopAsyncIteration
-            if self._at.skip < len(page.items):
-                item = page.items[self._at.skip]
-                self._at = evolve(self._at, skip=self._at.skip + 1)
+            if self._position.skip < len(page.items):
+                item = page.items[self._position.skip]
+                self._position = evolve(self._position, skip=self._position.skip + 1)
                 return item
-            self._turn(page)
+            self._advance(page)
 
     def pages(self) -> AsyncIterator[Sequence[T]]:
-        """Iterate over what is left, a page at a time; a page may be empty.
+        """Iterate over the remaining items a page at a time. A page may be empty.
 
         Example:
             >>> async def sizes(hub):
@@ -97,58 +95,59 @@ class Paginator(Generic[T]):
         return _Pages(self)
 
     async def next_page(self) -> Sequence[T] | None:
-        """Return what is left of this page, or the next one; None past the last."""
+        """Return the rest of the current page, or the next page; None after the last one."""
         page = await self._current()
         if page is None:
             return None
-        items = page.items[self._at.skip :]
-        self._turn(page)
+        items = page.items[self._position.skip :]
+        self._advance(page)
         return items
 
     async def first(self) -> T | None:
-        """Return the next item, or None where there is none."""
+        """Return the next item, or None if there is none."""
         async for item in self:
             return item
         return None
 
     async def collect(self, limit: int | None = None) -> list[T]:
-        """Return what is left as a list.
+        """Return the remaining items as a list.
 
         Args:
-            limit: How many items at most; None for all.
+            limit: The most items to return; None for all.
         """
-        found: list[T] = []
-        while limit is None or len(found) < limit:
+        items: list[T] = []
+        while limit is None or len(items) < limit:
             try:
-                found.append(await anext(self))
+                items.append(await anext(self))
             except StopAsyncIteration:
                 break
-        return found
+        return items
 
     @asynccontextmanager
     async def prefetch(self, pages: int = 1) -> AsyncGenerator["Paginator[T]"]:
-        """Fetch pages ahead while their items are worked on, for as long as an `async with` block lasts.
+        """Fetch pages ahead of the reader for the duration of an `async with` block, which returns this paginator.
 
-        The pages still come one after another, as each says where the next one is: it pays where the work on the items
-        waits as well. What the block gives is this paginator itself; leave it at any time, and go on from there.
+        Pages are still fetched one after another, because each has the link to the next. So prefetching saves time if
+        the block waits for something else as well, such as a database. You can leave the block at any item and continue
+        with the same paginator.
 
         Args:
-            pages: How many pages to hold ready, at least 1.
+            pages: The number of pages to keep ready, at least 1.
 
         Raises:
             ConfigurationError: *pages* is less than 1.
 
         Example:
-            >>> async def index(hub, elsewhere):
+            >>> async def index(hub, queue):
             ...     async with hub.audit_logs.list("acme").prefetch(2) as events:
             ...         async for event in events:
-            ...             await elsewhere.put(event)
+            ...             await queue.put(event)
         """
         if pages < 1:
-            raise ConfigurationError(f"{pages} pages can't be fetched ahead; give 1 or more")
-        after = self._page.after if self._page else self._at.state
+            raise ConfigurationError(f"pages is {pages}; it must be at least 1")
+        after = self._page.after if self._page else self._position.state
         direct = self._fetch
-        async with Ahead(direct, None if self._at.done else after, pages) as fetch:
+        async with Prefetcher(direct, None if self._position.done else after, pages) as fetch:
             self._fetch = fetch
             try:
                 yield self
@@ -156,42 +155,44 @@ class Paginator(Generic[T]):
                 self._fetch = direct
 
     async def _current(self) -> Page[T] | None:
-        if self._at.done:
+        if self._position.done:
             return None
         if self._page is None:
             try:
-                page = await self._fetch(self._at.state)
-                self._refuse_circles(page)
+                page = await self._fetch(self._position.state)
+                self._refuse_repeated_link(page)
             except HubError as error:
-                error.operation, error.cursor = error.operation or self._walk, self.cursor
+                error.operation, error.cursor = error.operation or self._operation, self.cursor
                 raise
             self._page = page
         return self._page
 
-    def _refuse_circles(self, page: Page[T]) -> None:
-        """Fail on a link that led to a page of this walk already: it would never end (D15)."""
-        here, link = self._at.state.get("link"), page.after.get("link") if page.after else None
+    def _refuse_repeated_link(self, page: Page[T]) -> None:
+        """Raise if a page links to an earlier page of this listing: following it would never end (D15)."""
+        here, link = self._position.state.get("link"), page.after.get("link") if page.after else None
         if here is not None:
             self._links.add(hash(here))
         if link is not None and hash(link) in self._links:
-            raise UnsafeLinkError(f"the server's link {str(link)[:200]!r} leads back: the walk would never end")
+            raise UnsafeLinkError(
+                f"the server's link {str(link)[:200]!r} leads back to an earlier page; following it would never end"
+            )
 
-    def _turn(self, page: Page[T]) -> None:
+    def _advance(self, page: Page[T]) -> None:
         self._page = None
         if page.after is None:
-            self._at = evolve(self._at, skip=0, done=True)
+            self._position = evolve(self._position, skip=0, done=True)
         else:
-            self._at = evolve(self._at, skip=0, state=dict(page.after))
+            self._position = evolve(self._position, skip=0, state=dict(page.after))
 
 
 @frozen
 class _Pages(AsyncIterator[Sequence[T]]):
-    """The pages of a walk. No generator: one that is left half-way would have to be closed."""
+    """The pages of a listing. Not a generator, which would have to be closed if the loop over it breaks."""
 
-    walk: Paginator[T]
+    paginator: Paginator[T]
 
     async def __anext__(self) -> Sequence[T]:
-        page = await self.walk.next_page()
+        page = await self.paginator.next_page()
         if page is None:
             raise StopAsyncIteration
         return page

@@ -1,4 +1,4 @@
-"""Pages fetched before they are asked for."""
+"""Fetching pages before they are needed."""
 
 from types import TracebackType
 from typing import Generic, TypeAlias, TypeVar
@@ -12,26 +12,26 @@ from hubapi._pagination.strategies import Fetch, Page, State
 
 T = TypeVar("T")
 
-_Found: TypeAlias = Page[T] | Exception
+_Result: TypeAlias = Page[T] | Exception
 
 
 @define(eq=False)
-class Ahead(Generic[T]):
-    """Fetches the pages of a walk in a task of its own, in order, some pages ahead of who asks for them.
+class Prefetcher(Generic[T]):
+    """Fetches pages in a task of its own, in order, a number of pages ahead of the reader.
 
-    Inside `async with` it gives a `Fetch` that hands the pages over. An error comes where its page would have come; who
-    then asks again, asks the server.
+    `async with` returns a `Fetch` that returns the prefetched pages. An error is raised when its page is requested. The
+    next request after it goes to the server directly.
     """
 
     _direct: Fetch[T]
     _state: State | None
     _pages: int
     _tasks: TaskGroup = field(init=False)
-    _ready: MemoryObjectReceiveStream[_Found[T]] = field(init=False)
+    _ready: MemoryObjectReceiveStream[_Result[T]] = field(init=False)
 
     async def __aenter__(self) -> Fetch[T]:
-        # The task holds one page more while it waits to hand it over.
-        send, self._ready = anyio.create_memory_object_stream[_Found[T]](self._pages - 1)
+        # One page less than requested, because the task holds another while it waits for room in the stream.
+        send, self._ready = anyio.create_memory_object_stream[_Result[T]](self._pages - 1)
         self._tasks = anyio.create_task_group()
         await self._tasks.__aenter__()
         self._tasks.start_soon(self._fetch_all, send)
@@ -44,26 +44,26 @@ class Ahead(Generic[T]):
         with self._ready:
             if kind is not None and issubclass(kind, anyio.get_cancelled_exc_class()):
                 return await self._tasks.__aexit__(kind, error, traceback)
-            # The task group must not see the block's own error: it would wrap it in an ExceptionGroup.
+            # The task group must not see an error of the block: it would wrap it in an ExceptionGroup.
             await self._tasks.__aexit__(None, None, None)
             return None
 
     async def _next(self, state: State) -> Page[T]:
         try:
-            found = await self._ready.receive()
+            result = await self._ready.receive()
         except anyio.EndOfStream:
             return await self._direct(state)
-        if isinstance(found, Exception):
-            raise found
-        return found
+        if isinstance(result, Exception):
+            raise result
+        return result
 
-    async def _fetch_all(self, send: MemoryObjectSendStream[_Found[T]]) -> None:
+    async def _fetch_all(self, send: MemoryObjectSendStream[_Result[T]]) -> None:
         state = self._state
         async with send:
             while state is not None:
                 try:
                     page = await self._direct(state)
-                except Exception as error:  # noqa: BLE001 - it is raised where the page is asked for
+                except Exception as error:  # noqa: BLE001 - raised when its page is requested
                     await send.send(error)
                     return
                 await send.send(page)

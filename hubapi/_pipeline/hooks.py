@@ -1,6 +1,7 @@
-"""What a caller may see of each request, and what is logged: never a bearer, a body or an unknown argument.
+"""Middleware, events and log lines. None of them shows a token, a body or the value of an unknown argument.
 
-`Settings(middleware=...)` wraps every attempt, logins included; `Settings(on_event=...)` hears what happened.
+`Settings(middleware=...)` wraps every attempt, logins included; `Settings(on_event=...)` is called with each event. A
+new event is a class here, an entry of `Event`, and the line that emits it.
 """
 
 import logging
@@ -39,7 +40,7 @@ _SHOWN_ARGUMENTS = {
 
 
 class _Event(Struct, frozen=True, kw_only=True):
-    """What all events tell."""
+    """The attributes of all events."""
 
     operation: str
     attempt: int
@@ -48,13 +49,13 @@ class _Event(Struct, frozen=True, kw_only=True):
 
 
 class AttemptEvent(_Event, frozen=True, kw_only=True):
-    """A request was answered, or came to nothing.
+    """A request got a response, or failed without one.
 
     Attributes:
         operation: Such as `audit_logs.list`.
-        attempt: Which attempt of its call it was, from 1.
-        status: The answer's status; None where none came.
-        seconds: How long it took.
+        attempt: The attempt of its call, from 1.
+        status: The response's status; None without a response.
+        seconds: The duration.
     """
 
 
@@ -63,8 +64,8 @@ class RetryEvent(_Event, frozen=True, kw_only=True):
 
     Attributes:
         operation: Such as `audit_logs.list`.
-        attempt: Which attempt failed, from 1.
-        status: The answer's status; None where none came.
+        attempt: The attempt that failed, from 1.
+        status: The response's status; None without a response.
         seconds: The wait before the next.
     """
 
@@ -73,21 +74,21 @@ class PauseEvent(_Event, frozen=True, kw_only=True):
     """The server asked to wait (429).
 
     Attributes:
-        operation: Which operation was told so.
-        attempt: Which attempt it will have been once it is sent again.
+        operation: The operation that got the 429.
+        attempt: The number of the attempt, which the next one has again.
         status: 429.
         seconds: The wait that the server asked for.
     """
 
 
 class TokenEvent(_Event, frozen=True, kw_only=True):
-    """A login, or a step of one, was answered, or came to nothing.
+    """A login, or a step of one, got a response, or failed without one.
 
     Attributes:
         operation: Such as `authentication.login`.
-        attempt: How many attempts it took.
-        status: The answer's status; None where none came.
-        seconds: How long it took, waits and all.
+        attempt: The number of attempts.
+        status: The response's status; None without a response.
+        seconds: The duration, waits included.
     """
 
 
@@ -98,14 +99,14 @@ Event: TypeAlias = AttemptEvent | RetryEvent | PauseEvent | TokenEvent
 
 
 class AttemptRequest(Struct, frozen=True, kw_only=True):
-    """What middleware sees of a request: everything but the bearer and the body.
+    """A request as middleware sees it: without the token and the body.
 
     Attributes:
         operation: Such as `audit_logs.list`.
-        attempt: Which attempt of its call it is, from 1.
+        attempt: The attempt of its call, from 1.
         method: Such as `GET`.
-        url: Where it goes.
-        headers: What goes with it, names in lower case.
+        url: The whole URL.
+        headers: Its headers, names in lower case.
     """
 
     operation: str
@@ -115,7 +116,7 @@ class AttemptRequest(Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str]
 
     def with_headers(self, headers: Mapping[str, str]) -> "AttemptRequest":
-        """Return the same request with more headers, or with others of the same names.
+        """Return the same request with more headers; they replace those of the same name.
 
         Args:
             headers: Names and values, in ASCII.
@@ -124,7 +125,7 @@ class AttemptRequest(Struct, frozen=True, kw_only=True):
 
 
 class AttemptResponse(Struct, frozen=True, kw_only=True):
-    """What middleware sees of an answer: everything but the body and the cookies.
+    """A response as middleware sees it: without the body and the cookies.
 
     Attributes:
         status: The HTTP status.
@@ -138,7 +139,7 @@ class AttemptResponse(Struct, frozen=True, kw_only=True):
 _Send: TypeAlias = Callable[[Request], Awaitable[Response]]
 CallNext: TypeAlias = Callable[[AttemptRequest], Awaitable[AttemptResponse]]
 Middleware: TypeAlias = Callable[[AttemptRequest, CallNext], Awaitable[AttemptResponse]]
-"""Called for every attempt. It may change the headers, measure, or raise; what it raises reaches the caller."""
+"""Called for every attempt. It may change the headers, measure, or raise; its exception reaches the caller."""
 
 
 @define(eq=False, repr=False)
@@ -147,26 +148,26 @@ class Hooks:
 
     Args:
         middleware: Wraps every attempt.
-        on_event: Hears every event. What it raises is logged, once, and stops nothing.
+        on_event: Called with every event. Its first exception is logged; none stops a call.
     """
 
     middleware: Middleware | None = None
     on_event: Callable[[Event], object] | None = None
-    _complained: bool = field(default=False, init=False)
+    _logged_failure: bool = field(default=False, init=False)
 
-    def tell(self, event: Event) -> None:
-        """Report an event to whoever wants to hear of it."""
+    def emit(self, event: Event) -> None:
+        """Call `on_event`, if there is one."""
         if self.on_event is None:
             return
         try:
             self.on_event(event)
-        except Exception:  # noqa: BLE001 - whatever it is, the call is worth more
-            if not self._complained:
-                self._complained = True
-                _log.exception("on_event failed; this is said once, and calls go on")
+        except Exception:  # noqa: BLE001 - no exception of it may end a call
+            if not self._logged_failure:
+                self._logged_failure = True
+                _log.exception("on_event failed; calls go on, and this is logged once")
 
     def send(self, request: Request, operation: str, attempt: int, transport: _Send) -> Awaitable[Response]:
-        """Send a request, through the middleware if there is some.
+        """Send a request, through the middleware if there is one.
 
         Raises:
             ConfigurationError: the middleware returned without having sent it.
@@ -181,7 +182,7 @@ class Hooks:
         responses: list[Response] = []
 
         async def call_next(seen: AttemptRequest) -> AttemptResponse:
-            # Only the headers: nothing sends a bearer elsewhere.
+            # Only the headers: middleware must not send a token to another URL.
             response = await transport(replace(request, headers=dict(seen.headers)))
             responses.append(response)
             return AttemptResponse(status=response.status, headers=dict(response.headers))
@@ -202,8 +203,8 @@ class Hooks:
 # --- logging
 
 
-def log_answer(operation: str, attempt: int, seconds: float, request: Request, response: Response) -> None:
-    """Log an answer for whoever debugs: method, path, the known arguments and headers, the status."""
+def log_response(operation: str, attempt: int, seconds: float, request: Request, response: Response) -> None:
+    """Log a response at DEBUG: method, path, the known arguments and headers, the status."""
     if _log.isEnabledFor(logging.DEBUG):
         headers = ", ".join(f"{name}: {response.headers[name]}" for name in _SHOWN_HEADERS if name in response.headers)
         _log.debug(
@@ -219,7 +220,7 @@ def log_answer(operation: str, attempt: int, seconds: float, request: Request, r
 
 
 def shown_target(url: str) -> str:
-    """Return a URL's path and query; of arguments that are not known to be harmless only the names.
+    """Return a URL's path and query, without the values of arguments that may be private.
 
     Example:
         >>> shown_target("https://hub.docker.com/v2/x?page=2&key=hunter2")

@@ -1,22 +1,26 @@
-"""Whether and when to send again: pure functions over plain values.
+"""The retry rules: pure functions over plain values.
 
-- Never before the time the server names; longer than allowed is an error at once, not a nap.
-- Not sent: always safe. Maybe processed (a lost answer, 5xx): only what is idempotent.
-- Full jitter, so that clients that failed together don't come back together.
-- A budget for all calls of a hub, so that an outage doesn't multiply the traffic.
+- A 429 is repeated after the wait that the server asks for, never sooner; it is not counted as an attempt. A longer
+  wait than allowed fails at once.
+- A request that was not sent may always be repeated. One that may have been processed (no response, 5xx, a success that
+  is no JSON) is repeated only if the operation is idempotent.
+- Waits have full jitter, so that clients that failed together do not return together.
+- A budget for all calls of a client keeps an outage from multiplying the traffic.
 """
 
+import math
 import random
 from collections.abc import Callable
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from msgspec import Struct
 
-Verdict: TypeAlias = Literal["return", "refresh", "rate limited", "again", "fail"]
+RETRIED_STATUSES = frozenset({500, 502, 503, 504})
+"""Statuses of failures that may pass: https://github.com/docker/hub-feedback/issues/2258 (D11)."""
 
 
 class RetryPolicy(Struct, frozen=True, kw_only=True):
-    """How patient a call is.
+    """The limits of repeating a call.
 
     Args:
         max_attempts: How often one call is sent at most; 429s don't count.
@@ -31,6 +35,98 @@ class RetryPolicy(Struct, frozen=True, kw_only=True):
     cap_s: float = 20.0
 
 
+class Outcome(Struct, frozen=True, kw_only=True):
+    """The outcome of one attempt, as far as the rules need it.
+
+    Attributes:
+        status: The response's status; None if there was no response.
+        sent: False if the request certainly did not reach the server.
+        readable: False if a success has no JSON, or half of it, as during an outage (D10).
+        wait_s: The seconds that a 429 asks to wait; None for a 429 that a wait does not help, and for anything else.
+    """
+
+    status: int | None
+    sent: bool = True
+    readable: bool = True
+    wait_s: float | None = None
+
+
+class Attempt(Struct, frozen=True, kw_only=True):
+    """The attempt that had the outcome.
+
+    Attributes:
+        number: Which attempt of its call it was, from 1.
+        idempotent: The operation does no more when it is processed twice.
+        can_refresh: Another token may be had for it.
+        left_s: The seconds until the call's deadline.
+    """
+
+    number: int
+    idempotent: bool
+    can_refresh: bool = False
+    left_s: float = math.inf
+
+
+class Return(Struct, frozen=True):
+    """The response is the call's result."""
+
+
+class Refresh(Struct, frozen=True):
+    """Send it again with another token."""
+
+
+class Retry(Struct, frozen=True):
+    """Send it again after *wait_s* seconds."""
+
+    wait_s: float
+
+
+class Pause(Struct, frozen=True):
+    """The server asks to wait *wait_s* seconds (429); then send it again, as the same attempt."""
+
+    wait_s: float
+
+
+class Fail(Struct, frozen=True):
+    """The call fails with this outcome."""
+
+
+Decision: TypeAlias = Return | Refresh | Retry | Pause | Fail
+
+
+def decide(
+    outcome: Outcome,
+    attempt: Attempt,
+    policy: RetryPolicy,
+    uniform: Callable[[float, float], float] = random.uniform,
+) -> Decision:
+    """Return what follows from the outcome of an attempt.
+
+    Example:
+        >>> decide(Outcome(status=200), Attempt(number=1, idempotent=True), RetryPolicy())
+        Return()
+        >>> decide(Outcome(status=503), Attempt(number=1, idempotent=False), RetryPolicy())
+        Fail()
+        >>> decide(Outcome(status=503), Attempt(number=1, idempotent=True), RetryPolicy(), max)
+        Retry(wait_s=0.5)
+        >>> decide(Outcome(status=429, wait_s=7.0), Attempt(number=1, idempotent=False), RetryPolicy())
+        Pause(wait_s=7.0)
+    """
+    status = outcome.status
+    if outcome.wait_s is not None:
+        return Fail() if outcome.wait_s > min(policy.max_retry_after_s, attempt.left_s) else Pause(outcome.wait_s)
+    if status == 401 and attempt.can_refresh:
+        return Refresh()
+    if status is not None and status < 300 and outcome.readable:
+        return Return()
+    may_pass = status is None or status < 300 or status in RETRIED_STATUSES
+    may_repeat = attempt.idempotent or not outcome.sent
+    if not (may_pass and may_repeat and attempt.number < policy.max_attempts):
+        return Fail()
+    wait_s = backoff(attempt.number, policy, uniform)
+    return Fail() if wait_s > attempt.left_s else Retry(wait_s)
+
+
 def backoff(attempt: int, policy: RetryPolicy, uniform: Callable[[float, float], float] = random.uniform) -> float:
     """Return the seconds to wait after the *attempt*-th failure (1 is the first): full jitter.
 
@@ -40,16 +136,16 @@ def backoff(attempt: int, policy: RetryPolicy, uniform: Callable[[float, float],
 
 
 class RetryBudget(Struct, eq=False):
-    """How many retries all calls of a hub may still make: a bucket of tokens.
+    """The retries that all calls of a client may still make: a bucket of tokens.
 
-    A retry takes one, and a call that comes to its end gives back a fifth, whatever it came to. So a server that fails
-    everything gets at most a fifth more requests than there are calls once the reserve is spent, where four attempts
-    each would be three times more. The reserve lets everything that is under way, at the usual width of 32, make its
-    three retries through a failure that passes. A 429 is not a retry: the gate sees to those.
+    A retry takes one, and a call that ends gives back a fifth, with any result. So a server that fails every request
+    gets at most a fifth more requests than there are calls once the reserve is spent, instead of four times as many.
+    The reserve lets everything in flight, at the usual width of 32, make its three retries through a failure that
+    passes. A 429 is not a retry: the rate limiter handles it.
 
     Args:
         reserve: How many it holds at most, and at first.
-        per_call: What a call gives back.
+        per_call: How much a call gives back.
 
     Source: the proportions are those of the AWS SDKs' standard mode (500 held, 5 for a retry, 1 given back).
         https://github.com/boto/botocore/blob/develop/botocore/retries/standard.py
@@ -70,22 +166,5 @@ class RetryBudget(Struct, eq=False):
         return True
 
     def earn(self) -> None:
-        """Hear that a call came to its end."""
+        """Register the end of a call."""
         self.left = min(self.reserve, self.left + self.per_call)
-
-
-def classify(status: int, *, idempotent: bool, readable: bool = True) -> Verdict:
-    """Say what an answer's status means for the call.
-
-    Args:
-        status: The HTTP status.
-        idempotent: Whether the operation may safely be processed twice.
-        readable: False where a success came as something else than JSON (D10: HTML with status 200).
-    """
-    if status == 429:
-        return "rate limited"
-    if status == 401:
-        return "refresh"
-    if status in {500, 502, 503, 504} or (status < 300 and not readable):
-        return "again" if idempotent else "fail"
-    return "return" if status < 300 else "fail"

@@ -1,1 +1,1 @@
-"""When the next request may go."""
+"""The rate limiter: it decides when the next request may be sent."""

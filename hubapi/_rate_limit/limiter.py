@@ -1,4 +1,4 @@
-"""The gate every request passes: first come, first served, when the window has room."""
+"""The rate limiter that every request passes: first come, first served, when the window has room."""
 
 import math
 from collections import deque
@@ -12,46 +12,45 @@ from msgspec import Struct
 from hubapi._clock import Clock, SystemClock
 from hubapi._datetimes import from_epoch
 from hubapi._rate_limit.headers import RateLimit, read_headers
-from hubapi._rate_limit.window import Permit, Window
-from hubapi.errors import NotSentError, RateLimited
+from hubapi._rate_limit.window import Reservation, Window
+from hubapi.errors import RateLimited
 
 
 @define(eq=False, repr=False)
-class _Turn:
-    """One request's place in the line."""
+class _Waiter:
+    """One request in the queue."""
 
-    patience_s: float  # the longest closure it will stand
-    ends: float  # when its time is up
-    called: anyio.Event = field(factory=anyio.Event)  # to the head of the line, or away from a gate closed too long
+    max_wait_s: float  # the longest closure it accepts
+    ends: float  # when its deadline is, on the monotonic clock
+    woken: anyio.Event = field(factory=anyio.Event)  # it is first in the queue, or it is refused
     refused: bool = False
 
-    def too_long(self, seconds: float, now: float) -> bool:
-        return seconds > self.patience_s or now + seconds > self.ends
+    def accepts(self, seconds: float, now: float) -> bool:
+        return seconds <= self.max_wait_s and now + seconds <= self.ends
 
 
 @define(eq=False)
 class RateLimiter:
-    """Keeps whoever shares it within one rate limit.
+    """Keeps all requests of one account at one host within its rate limit.
 
-    One gate belongs to one account at one host. Hubs of the same account in one event loop can share one
-    (`AsyncHub(..., limiter=gate)`).
+    Hubs of the same account in one event loop can share a limiter: `AsyncHub(..., limiter=hub.limiter)`.
 
-    - Permits go first come, first served: only the head of the line asks the window, and it hands on its place when it
-      leaves, however it leaves. No checkpoint stands between a permit and the block that gives it back.
-    - When a 429 closes the gate for longer than someone in the line will stand, they hear of it at once, wherever they
-      are in it; and so does whoever comes while it is closed.
+    - Permits are given first come, first served: only the first waiter asks the window, and hands its place on when it
+      leaves, for whatever reason. There is no checkpoint between a permit and the block that releases it.
+    - When a 429 closes the window for longer than a waiter accepts, that waiter fails at once, wherever it is in the
+      queue; so does a request that arrives while the window is closed.
 
     Args:
-        window_s: The length of the server's window in seconds; Hub counts a minute.
-        clock: Where time comes from.
+        window_s: The length of the server's window in seconds; Docker Hub counts a minute.
+        clock: The source of time.
     """
 
     window_s: float = 60.0
     clock: Clock = field(factory=SystemClock)
     paused_s: float = field(default=0.0, init=False)
-    """The seconds that requests at the head of the line have waited for room, in all."""
+    """The seconds that requests at the head of the queue have waited for room, in total."""
     _window: Window = field(init=False)
-    _line: deque[_Turn] = field(factory=deque[_Turn], init=False)
+    _queue: deque[_Waiter] = field(factory=deque[_Waiter], init=False)
     _changed: anyio.Event | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -59,96 +58,96 @@ class RateLimiter:
 
     @property
     def state(self) -> RateLimit | None:
-        """What the server last said it allows; None before the first answer."""
+        """The rate limit of the last response that had one; None before the first."""
         return self._window.state
 
     @property
     def closed_for(self) -> float:
-        """The seconds until the next request may go; 0 if one may go now."""
+        """The seconds until the next request may be sent; 0 if one may be sent now."""
         wait = self._window.wait(self.clock.monotonic())
         return 0.0 if wait == math.inf else wait
 
     @property
-    def knows_time(self) -> float | None:
-        """The server's clock, in seconds since the epoch; None where no answer has told it yet."""
+    def known_server_time(self) -> float | None:
+        """The server's clock, in seconds since the epoch; None before the first response with a date."""
         ahead_s = self._window.clock.ahead_s
         return None if ahead_s is None else self.clock.monotonic() + ahead_s
 
     def server_time(self) -> float:
-        """Return the server's clock, as far as its answers tell, else the local one; in seconds since the epoch."""
-        known = self.knows_time
+        """Return the server's clock if it is known, else the local one; in seconds since the epoch."""
+        known = self.known_server_time
         return self.clock.time() if known is None else known
 
-    async def permit(self, *, patience_s: float = math.inf, ends: float = math.inf) -> "Passage":
-        """Wait in line for leave to send one request; the block it is used in gives it back, whatever happens.
+    async def acquire(self, *, max_wait_s: float = math.inf, ends: float = math.inf) -> "Permit":
+        """Wait for a permit to send one request. It is used in a `with` block, which releases it in any case.
 
         Args:
-            patience_s: The longest wait, in seconds, that the server may ask for.
-            ends: When the caller's time is up, on the monotonic clock.
+            max_wait_s: The longest wait, in seconds, that the server may ask for.
+            ends: The caller's deadline, on the monotonic clock.
 
         Raises:
-            RateLimited: the server has asked everyone to wait for longer than that.
+            RateLimited: the server has asked for a longer wait than that.
 
         Example:
-            >>> async def send_when_there_is_room(gate):
-            ...     with await gate.permit() as passage:
-            ...         passage.sending()
+            >>> async def send_when_there_is_room(limiter):
+            ...     with await limiter.acquire() as permit:
+            ...         permit.mark_sent()
         """
         now = self.clock.monotonic()
-        if self._line or self._window.wait(now) > 0:
-            permit = await self._stand_in_line(_Turn(patience_s, ends))
+        if self._queue or self._window.wait(now) > 0:
+            reservation = await self._wait_in_queue(_Waiter(max_wait_s, ends))
         else:
-            permit = self._window.take(now)
-        return Passage(self, permit)
+            reservation = self._window.take(now)
+        return Permit(self, reservation)
 
-    async def _stand_in_line(self, turn: _Turn) -> Permit:
+    async def _wait_in_queue(self, waiter: _Waiter) -> Reservation:
         window, clock = self._window, self.clock
-        self._refuse_if_closed(turn)
-        self._line.append(turn)
+        self._refuse_if_closed(waiter)
+        self._queue.append(waiter)
         try:
-            while self._line[0] is not turn and not turn.refused:
-                await turn.called.wait()
-            if turn.refused:
-                raise self._closed()
+            while self._queue[0] is not waiter and not waiter.refused:
+                await waiter.woken.wait()
+            if waiter.refused:
+                raise self._rate_limited()
             while (wait := window.wait(clock.monotonic())) > 0:
-                await self._stand(wait)
-                self._refuse_if_closed(turn)
+                await self._wait_for_room(wait)
+                self._refuse_if_closed(waiter)
             return window.take(clock.monotonic())
         finally:
-            self._line.remove(turn)
-            if self._line:
-                self._line[0].called.set()
+            self._queue.remove(waiter)
+            if self._queue:
+                self._queue[0].woken.set()
 
-    def sending(self, permit: Permit) -> None:
-        """Hear that a request goes out now: from here on the server may count it."""
-        self._window.sending(permit, self.clock.monotonic())
+    def mark_sent(self, reservation: Reservation) -> None:
+        """Register that a request is sent now: from here on the server may count it."""
+        self._window.mark_sent(reservation, self.clock.monotonic())
 
-    def learn(self, permit: Permit, headers: Mapping[str, str], closed_for: float | None) -> None:
-        """Let the window learn from an answer, and those in line whom it closes the gate to for too long."""
+    def update(self, reservation: Reservation, headers: Mapping[str, str], closed_for: float | None) -> None:
+        """Update the window from a response; refuse the waiters that a 429 would keep too long."""
         now = self.clock.monotonic()
-        self._window.answered(permit, now, read_headers(headers), closed_for)
+        self._window.update(reservation, now, read_headers(headers), closed_for)
         if closed_for is not None:
             closed = self._window.closed_for(now)
-            for turn in self._line:
-                if turn.too_long(closed, now):
-                    turn.refused = True
-                    turn.called.set()
+            for waiter in self._queue:
+                if not waiter.accepts(closed, now):
+                    waiter.refused = True
+                    waiter.woken.set()
 
-    def give_back(self, permit: Permit, *, sent: bool) -> None:
-        """Hear of a request that got no answer; if it was sent, the server may have counted it all the same."""
+    def release(self, reservation: Reservation, *, sent: bool) -> None:
+        """Release the place of a request without a response; if it was sent, the server may have counted it."""
         if sent:
-            self._window.lost(permit, self.clock.monotonic())
+            self._window.lose(reservation, self.clock.monotonic())
         else:
-            self._window.unsent(permit)
+            self._window.cancel(reservation)
 
-    def tell(self) -> None:
-        """Let the head of the line look again: what is known has changed."""
+    def notify(self) -> None:
+        """Wake the first waiter: the window has changed."""
         if self._changed is not None:
             self._changed.set()
             self._changed = None
 
-    async def _stand(self, seconds: float) -> None:
-        """Wait at the head of the line: for so long, or until an answer changes what is known."""
+    async def _wait_for_room(self, seconds: float) -> None:
+        """Wait at the head of the queue for *seconds*, or until the window changes."""
         began = self.clock.monotonic()
         changed = self._changed = anyio.Event()
         try:
@@ -158,19 +157,19 @@ class RateLimiter:
             if seconds < math.inf:
                 self.paused_s += self.clock.monotonic() - began
 
-    def _refuse_if_closed(self, turn: _Turn) -> None:
+    def _refuse_if_closed(self, waiter: _Waiter) -> None:
         now = self.clock.monotonic()
         closed = self._window.closed_for(now)
-        if closed > 0 and turn.too_long(closed, now):
-            raise self._closed()
+        if closed > 0 and not waiter.accepts(closed, now):
+            raise self._rate_limited()
 
-    def _closed(self) -> RateLimited:
-        """Return the error of a call that a closed gate turns away: nothing of it was sent."""
+    def _rate_limited(self) -> RateLimited:
+        """Return the error of a call that is not sent because the window is closed for too long."""
         seconds = self._window.closed_for(self.clock.monotonic())
         until = from_epoch(self.server_time() + seconds)
         when = f" (until {until:%Y-%m-%d %H:%M:%S} UTC)" if until else ""
         error = RateLimited(
-            f"not sent: the server has asked to wait {seconds:.0f} s more{when}, longer than allowed",
+            f"not sent: the server asked to wait {seconds:.0f} s more{when}, longer than allowed",
             status=429,
             message="Rate limit exceeded",
         )
@@ -180,33 +179,37 @@ class RateLimiter:
         return error
 
 
-class Passage(Struct, eq=False):
-    """One request's time inside the gate."""
+class Permit(Struct, eq=False):
+    """The permission to send one request, from the rate limiter's queue to the response."""
 
-    gate: RateLimiter
-    permit: Permit
+    limiter: RateLimiter
+    reservation: Reservation
     sent: bool = False
     settled: bool = False
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+    def __exit__(self, *_: object) -> None:
         if not self.settled:
-            self.gate.give_back(self.permit, sent=self.sent and not isinstance(error, NotSentError))
-        self.gate.tell()
+            self.limiter.release(self.reservation, sent=self.sent)
+        self.limiter.notify()
 
-    def sending(self) -> None:
-        """Tell that the request goes out now."""
+    def mark_sent(self) -> None:
+        """Register that the request is sent now."""
         self.sent = True
-        self.gate.sending(self.permit)
+        self.limiter.mark_sent(self.reservation)
 
-    def answered(self, headers: Mapping[str, str], closed_for: float | None = None) -> None:
-        """Tell what the answer said.
+    def mark_unsent(self) -> None:
+        """Register that the request did not reach the server after all."""
+        self.sent = False
+
+    def update(self, headers: Mapping[str, str], closed_for: float | None = None) -> None:
+        """Update the rate limiter from the response.
 
         Args:
-            headers: The answer's headers, names in lower case.
-            closed_for: The seconds to wait that a 429 asked for.
+            headers: The response's headers, names in lower case.
+            closed_for: The seconds to wait that a 429 asked for; None for any other response.
         """
         self.settled = True
-        self.gate.learn(self.permit, headers, closed_for)
+        self.limiter.update(self.reservation, headers, closed_for)

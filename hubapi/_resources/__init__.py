@@ -1,1 +1,1 @@
-"""The operations as people call them: one class per group, thin over the generated endpoints."""
+"""The groups of a hub, such as `hub.access_tokens`: one class a module, thin over the generated endpoints."""

@@ -17,14 +17,14 @@ from hubapi._generated.models.access_tokens import (
 )
 from hubapi._operation import Client
 from hubapi._pagination.paginator import Paginator
-from hubapi._pagination.strategies import by_link, check_page_size
+from hubapi._pagination.strategies import by_link
 
 
 @frozen
 class AccessTokens:
-    """The tokens of the user that the hub is logged in as.
+    """The personal access tokens of the user that the hub is logged in as.
 
-    A login with a personal access token may be refused here with 403: log in with the password (D18).
+    The server may refuse a login with a personal access token here with 403: log in with the password (D18).
 
     Source: https://docs.docker.com/reference/api/hub/latest/#tag/access-tokens
     """
@@ -33,15 +33,15 @@ class AccessTokens:
     _base_url: str
 
     async def create(self, token_label: str, scopes: Sequence[str]) -> AccessToken:
-        """Create a token. Its `token` is told only this once.
+        """Create a token. Only this response contains the secret, in `token`.
 
         Args:
-            token_label: A name for it, 1 to 100 characters.
-            scopes: What it may do: repo:admin, repo:write, repo:read or repo:public_read.
+            token_label: The name, 1 to 100 characters.
+            scopes: The permissions: repo:admin, repo:write, repo:read or repo:public_read.
 
         Raises:
             BadRequest: the server does not accept the label or the scopes.
-            Forbidden: the login is a personal access token itself (D18).
+            Forbidden: the hub is logged in with a personal access token (D18).
 
         Example:
             >>> async def new_token(hub):
@@ -54,14 +54,14 @@ class AccessTokens:
         return await endpoints.create(self._client, body)
 
     def list(self, *, page_size: int = 100) -> Paginator[AccessToken]:
-        """List the tokens; their `token` is empty.
+        """List the tokens. `token` is empty in each.
 
         Args:
-            page_size: Tokens a request, 1 to 100.
+            page_size: Tokens per request, 1 to 100.
 
         Raises:
             ConfigurationError: *page_size* is out of range.
-            Forbidden: the login is a personal access token itself (D18).
+            Forbidden: the hub is logged in with a personal access token (D18).
 
         Example:
             >>> async def unused(hub):
@@ -69,24 +69,20 @@ class AccessTokens:
 
         Source: https://docs.docker.com/reference/api/hub/latest/#tag/access-tokens/paths/~1v2~1access-tokens/get
         """
-        check_page_size(page_size)
 
         async def call(client: Client) -> GetAccessTokensResponse:
             return await endpoints.list(client, page_size=page_size)
 
-        fetch = by_link(
-            self._client, self._base_url, call, lambda page: page.results, lambda page: page.next, page_size=page_size
-        )
-        return Paginator("access_tokens.list", fetch)
+        return Paginator("access_tokens.list", by_link(self._client, self._base_url, call, page_size=page_size))
 
     async def get(self, uuid: str) -> AccessToken:
-        """Return one token; its `token` is empty.
+        """Return one token. Its `token` is empty.
 
         Args:
             uuid: The token's `uuid`.
 
         Raises:
-            NotFound: there is none of that id.
+            NotFound: no token has this `uuid`.
 
         Example:
             >>> async def scopes(hub, uuid):
@@ -99,19 +95,19 @@ class AccessTokens:
     async def update(
         self, uuid: str, *, token_label: str | UnsetType = UNSET, is_active: bool | UnsetType = UNSET
     ) -> AccessToken:
-        """Rename a token, switch it on or off; what is not given stays as it is.
+        """Rename, activate or deactivate a token. Arguments that are not passed leave their value unchanged.
 
         Args:
             uuid: The token's `uuid`.
-            token_label: A new name, 1 to 100 characters.
-            is_active: Whether it may be used.
+            token_label: The new name, 1 to 100 characters.
+            is_active: Whether the token can be used.
 
         Raises:
             BadRequest: the server does not accept the label.
-            NotFound: there is none of that id.
+            NotFound: no token has this `uuid`.
 
         Example:
-            >>> async def switch_off(hub, uuid):
+            >>> async def deactivate(hub, uuid):
             ...     await hub.access_tokens.update(uuid, is_active=False)
 
         Source: https://docs.docker.com/reference/api/hub/latest/#tag/access-tokens/paths/~1v2~1access-tokens~1{uuid}/patch
@@ -121,13 +117,13 @@ class AccessTokens:
         )
 
     async def delete(self, uuid: str) -> None:
-        """Delete a token for good.
+        """Delete a token. This can't be undone.
 
         Args:
             uuid: The token's `uuid`.
 
         Raises:
-            NotFound: there is none of that id.
+            NotFound: no token has this `uuid`.
 
         Example:
             >>> async def clean_up(hub):

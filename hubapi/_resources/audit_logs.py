@@ -1,19 +1,19 @@
-"""Audit logs: what happened in an organisation, and who did it."""
+"""Audit logs: the events of an organisation or user."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal
 
 from attrs import frozen
 
-from hubapi._codec.wire import UNSET, UnsetType
+from hubapi._codec.wire import or_unset
 from hubapi._datetimes import to_aware
 from hubapi._generated.endpoints import audit_logs as endpoints
 from hubapi._generated.models.audit_logs import AuditLog, GetAuditActionsResponse
 from hubapi._pagination.paginator import Paginator
-from hubapi._pagination.strategies import by_number, check_page_size
+from hubapi._pagination.strategies import by_number
 from hubapi._pipeline.pipeline import Pipeline
 
 if TYPE_CHECKING:
@@ -25,12 +25,10 @@ if TYPE_CHECKING:
     from hubapi.export.options import ExportOptions
     from hubapi.export.report import ExportReport, Progress
 
-T = TypeVar("T")
-
 
 @frozen
 class AuditLogs:
-    """The audit log of any account whose owner the hub is logged in as.
+    """The audit logs of the accounts that the hub is logged in as an owner of.
 
     Source: https://docs.docker.com/reference/api/hub/latest/#tag/audit-logs
     """
@@ -48,24 +46,24 @@ class AuditLogs:
         until: datetime | date | None = None,
         page_size: int = 100,
     ) -> Paginator[AuditLog]:
-        """List events, the newest first.
+        """List events, newest first.
 
-        Without `until` the log may grow while it is read, and events at a page boundary come twice; `export` leaves
-        them out.
+        Without `until`, new events may arrive while you read, and shift events to the next page, where they come a
+        second time. `export` removes such duplicates.
 
         Args:
             account: The organisation or user.
-            action: Only this action, such as `repo.tag.push`.
-            name: Only events of this repository, organisation or user.
-            actor: Only what this user did.
-            since: Only events from here on: an aware datetime, or a date, which means its first moment in UTC.
-            until: Only events up to here, likewise.
-            page_size: Events a request, 1 to 100.
+            action: Only events with this action, such as `repo.tag.push`.
+            name: Only events of the repository, organisation or user with this name.
+            actor: Only events caused by this user.
+            since: Only events from this time on: an aware datetime, or a date for the start of that day in UTC.
+            until: Only events up to this time, likewise.
+            page_size: Events per request, 1 to 100.
 
         Raises:
-            ConfigurationError: a datetime has no zone, or *page_size* is out of range.
-            Forbidden: the login is no owner, or of a kind that may not read audit logs (D18).
-            NotFound: there is no such account.
+            ConfigurationError: a datetime has no time zone, or *page_size* is out of range.
+            Forbidden: the hub is not logged in as an owner, or its kind of credentials can't read audit logs (D18).
+            NotFound: the account does not exist.
 
         Example:
             >>> async def actors(hub):
@@ -73,39 +71,38 @@ class AuditLogs:
 
         Source: https://docs.docker.com/reference/api/hub/latest/#tag/audit-logs/operation/AuditLogs_GetAuditLogs
         """
-        check_page_size(page_size)
         start, end = to_aware(since), to_aware(until)
 
         async def call(page: int) -> Sequence[AuditLog] | None:
             response = await endpoints.list(
                 self._client,
                 account,
-                action=_or_unset(action),
-                name=_or_unset(name),
-                actor=_or_unset(actor),
-                from_=_or_unset(start),
-                to=_or_unset(end),
+                action=or_unset(action),
+                name=or_unset(name),
+                actor=or_unset(actor),
+                from_=or_unset(start),
+                to=or_unset(end),
                 page=page,
                 page_size=page_size,
             )
             return response.logs
 
-        return Paginator("audit_logs.list", by_number(call, page_size))
+        return Paginator("audit_logs.list", by_number(call, page_size=page_size))
 
     async def actions(self, account: str) -> GetAuditActionsResponse:
-        """Return the actions that events of an account can have, by group.
+        """Return the actions that can occur in an account's log, by group.
 
         Args:
             account: The organisation or user.
 
         Raises:
-            Forbidden: the login may not read this account's log.
-            NotFound: there is no such account.
+            Forbidden: these credentials may not read the account's log.
+            NotFound: the account does not exist.
 
         Example:
             >>> async def names(hub):
             ...     groups = (await hub.audit_logs.actions("acme")).actions or {}
-            ...     return {group: [action.name for action in known.actions or []] for group, known in groups.items()}
+            ...     return {name: [action.name for action in group.actions or []] for name, group in groups.items()}
 
         Source: https://docs.docker.com/reference/api/hub/latest/#tag/audit-logs/operation/AuditLogs_GetAuditActions
         """
@@ -238,7 +235,3 @@ class AuditLogs:
         from hubapi.export.follow import follow  # noqa: PLC0415
 
         return follow(self._client, account, since=since, every=every, cursor=cursor)
-
-
-def _or_unset(value: T | None) -> T | UnsetType:
-    return UNSET if value is None else value

@@ -1,4 +1,4 @@
-"""Settings of an organisation."""
+"""Organisation settings."""
 
 from attrs import frozen
 
@@ -28,8 +28,8 @@ class OrgSettingsGroup:
             org: The organisation's name.
 
         Raises:
-            Forbidden: the login may not see them.
-            NotFound: there is no such organisation.
+            Forbidden: these credentials may not read the settings.
+            NotFound: the organisation does not exist.
 
         Example:
             >>> async def is_restricted(hub):
@@ -41,15 +41,15 @@ class OrgSettingsGroup:
         return await endpoints.get(self._client, org)
 
     async def update(self, org: str, restricted_images: RestrictedImages | UpdateRestrictedImages) -> OrgSettings:
-        """Change which images the organisation's members may use. Takes effect on a business plan only.
+        """Restrict the images that the organisation's members may use. Only effective with a Business subscription.
 
         Args:
             org: The organisation's name.
-            restricted_images: All three switches; the server takes no fewer. One that is None counts as false.
+            restricted_images: All three settings, because the server requires them all. None is sent as false.
 
         Raises:
-            Forbidden: the login is no owner.
-            NotFound: there is no such organisation.
+            Forbidden: the hub is not logged in as an owner.
+            NotFound: the organisation does not exist.
 
         Example:
             >>> from hubapi.models import RestrictedImages
@@ -61,9 +61,9 @@ class OrgSettingsGroup:
 
         Source: https://docs.docker.com/reference/api/hub/latest/#tag/org-settings/paths/~1v2~1orgs~1{name}~1settings/put
         """
-        switches = UpdateRestrictedImages(
+        body = UpdateRestrictedImages(
             enabled=bool(restricted_images.enabled),
             allow_official_images=bool(restricted_images.allow_official_images),
             allow_verified_publishers=bool(restricted_images.allow_verified_publishers),
         )
-        return await endpoints.update(self._client, org, UpdateOrgSettingsRequest(restricted_images=switches))
+        return await endpoints.update(self._client, org, UpdateOrgSettingsRequest(restricted_images=body))

@@ -1,4 +1,4 @@
-"""Below the operations: any route, and the answer as it came."""
+"""Requests to any route, and the raw response of any method."""
 
 from collections.abc import Awaitable, Mapping
 from typing import Any, Generic, TypeVar, cast
@@ -6,9 +6,8 @@ from typing import Any, Generic, TypeVar, cast
 import msgspec
 from attrs import field, frozen
 
-from hubapi._datetimes import from_epoch
 from hubapi._operation import Argument, Auth, Operation
-from hubapi._pipeline.pipeline import Pipeline, listen
+from hubapi._pipeline.pipeline import Pipeline, capture_response
 from hubapi._rate_limit.headers import RateLimit, read_headers
 from hubapi.errors import ConfigurationError
 
@@ -17,14 +16,14 @@ T = TypeVar("T")
 
 @frozen(kw_only=True)
 class RawResponse(Generic[T]):
-    """What a method returned, and the answer it made that of.
+    """The result of a method, with the response that it was read from.
 
     Attributes:
-        result: What the method returned.
+        result: The method's result.
         status: The HTTP status.
-        headers: The headers, names in lower case, without cookies.
-        body: The body as it came, which may hold a secret.
-        rate_limit: What the answer says of the limit, if anything.
+        headers: The headers, with lower-case names, without cookies.
+        body: The body as received. It may contain a secret.
+        rate_limit: The rate limit that the response reports, if any.
     """
 
     result: T = field(repr=False)
@@ -34,21 +33,21 @@ class RawResponse(Generic[T]):
     rate_limit: RateLimit | None = None
 
     def json(self) -> Any:
-        """Return the body as plain Python values, unknown keys and all; None where there is none.
+        """Return the body as plain Python values, including unknown keys; None if it is empty.
 
         Raises:
-            ConfigurationError: it is not JSON.
+            ConfigurationError: the body is not JSON.
         """
         try:
             return msgspec.json.decode(self.body) if self.body.strip() else None
         except msgspec.DecodeError:
-            problem = "this answer has no JSON: see its body"
+            problem = "the response is not JSON: read its body instead"
         raise ConfigurationError(problem)
 
 
 @frozen
 class Raw:
-    """Any route, with the same login, gate and retries; and the answer beside a method's result."""
+    """Requests to any route, with the hub's login, rate limiter and retries; and raw responses of any method."""
 
     _client: Pipeline
 
@@ -61,24 +60,26 @@ class Raw:
         body: object = None,
         auth: Auth = "bearer",
     ) -> Any:
-        """Send a request and return the JSON of its answer; None where it has none.
+        """Send a request and return the JSON of its response, or None if the response is empty.
 
         Args:
-            method: Such as `GET`.
+            method: The HTTP method, such as `GET`.
             path: The path, percent-encoded, such as `/v2/namespaces/library/repositories`.
-            query: The query's arguments; None is not sent.
-            body: What to send as JSON.
-            auth: Which bearer: `bearer`, `optional`, `scim` or `none`.
+            query: The query arguments. None is not sent.
+            body: The body, sent as JSON.
+            auth: The token to send: the hub's (`bearer`), the hub's if it has credentials (`optional`), the SCIM token
+                (`scim`) or none (`none`).
 
         Raises:
-            ConfigurationError: the path does not begin with a slash, or climbs; or the body is not fit for JSON.
-            DecodeError: the answer is not JSON.
-            HubError: whatever else went wrong, as for any operation.
+            ConfigurationError: the path does not start with a slash, is not percent-encoded or has a `..` segment, or
+                JSON can't represent the body.
+            DecodeError: the response is not JSON.
+            HubError: any other failure, as with other operations.
 
         Example:
             >>> async def stars(hub):
-            ...     answer = await hub.raw.request("GET", "/v2/repositories/library/python", auth="optional")
-            ...     return answer["star_count"]
+            ...     repository = await hub.raw.request("GET", "/v2/repositories/library/python", auth="optional")
+            ...     return repository["star_count"]
         """
         operation: Operation[Any] = Operation(
             id=f"raw {method.upper()} {path.partition('?')[0]}",
@@ -92,27 +93,25 @@ class Raw:
         return await self._client.send(operation)
 
     async def response(self, call: Awaitable[T]) -> RawResponse[T]:
-        """Await a call of any method of a hub, and return its result with the answer it was made of.
+        """Await a method call of this hub, and return its result with the response.
 
         Args:
-            call: What the method returned, not awaited yet. Of several requests, the last one's answer is kept.
+            call: The method call, not yet awaited. If it makes several requests, the response is the last one.
 
         Raises:
-            ConfigurationError: no request was made, as for what a paginator has already.
-            HubError: whatever the call raises.
+            ConfigurationError: the call made no request, as when a paginator already has the item.
+            HubError: the call's own error.
 
         Example:
             >>> async def tag_with_unknown_keys(hub):
-            ...     answer = await hub.raw.response(hub.repositories.get_tag("library", "python", "3.13"))
-            ...     return answer.result.name, answer.json(), answer.headers["date"], answer.rate_limit
+            ...     response = await hub.raw.response(hub.repositories.get_tag("library", "python", "3.13"))
+            ...     return response.result.name, response.json(), response.headers["date"], response.rate_limit
         """
-        with listen() as responses:
+        with capture_response() as responses:
             result = await call
         if not responses:
-            raise ConfigurationError("this call made no request, so there is no answer to show")
+            raise ConfigurationError("the call made no request, so there is no response: call its method directly")
         last = responses[-1]
         reading = read_headers(last.headers)
-        limit = None
-        if reading:
-            limit = RateLimit(limit=reading.limit, remaining=reading.remaining, reset_at=from_epoch(reading.reset))
+        limit = reading.rate_limit if reading else None
         return RawResponse(result=result, status=last.status, headers=last.headers, body=last.content, rate_limit=limit)

@@ -8,13 +8,13 @@ from hubapi._generated.endpoints import repositories as endpoints
 from hubapi._generated.models.repositories import PaginatedTags, Tag
 from hubapi._operation import Client, Operation
 from hubapi._pagination.paginator import Paginator
-from hubapi._pagination.strategies import Page, State, by_link, check_page_size
+from hubapi._pagination.strategies import Page, State, by_link
 from hubapi.errors import NotFound
 
 
 @frozen
 class Repositories:
-    """Tags of any repository that the hub may read; public ones without credentials.
+    """Repositories and their tags. Public ones can be read without credentials.
 
     Source: https://docs.docker.com/reference/api/hub/latest/#tag/repositories
     """
@@ -25,20 +25,20 @@ class Repositories:
     def list_tags(
         self, namespace: str, repository: str, *, must_exist: bool = False, page_size: int = 100
     ) -> Paginator[Tag]:
-        """List a repository's tags, those last pushed first.
+        """List a repository's tags, most recently pushed first.
 
-        A tag pushed a moment ago may be missing for a while (D36).
+        A tag that was pushed a moment ago may still be missing (D36).
 
         Args:
             namespace: The user or organisation; `library` for official images.
             repository: The repository's name.
-            must_exist: Ask whether there is such a repository where the list is empty, and raise NotFound if not. By
-                itself the server lists nothing for a namespace that does not exist (D17).
-            page_size: Tags a request, 1 to 100.
+            must_exist: If the list is empty, check that the repository exists, and raise NotFound if not. Without it,
+                the server returns an empty list for a namespace that does not exist (D17).
+            page_size: Tags per request, 1 to 100.
 
         Raises:
             ConfigurationError: *page_size* is out of range.
-            NotFound: the namespace has no such repository, or the login may not see it.
+            NotFound: the namespace has no such repository, or these credentials may not see it.
 
         Example:
             >>> async def names(hub):
@@ -46,32 +46,32 @@ class Repositories:
 
         Source: https://docs.docker.com/reference/api/hub/latest/#tag/repositories/paths/~1v2~1namespaces~1{namespace}~1repositories~1{repository}~1tags/get
         """
-        check_page_size(page_size)
 
         async def call(client: Client) -> PaginatedTags:
             return await endpoints.list_tags(client, namespace, repository, page_size=page_size)
 
-        fetch = by_link(
-            self._client, self._base_url, call, lambda page: page.results, lambda page: page.next, page_size=page_size
-        )
+        fetch = by_link(self._client, self._base_url, call, page_size=page_size)
 
         async def fetch_existing(state: State) -> Page[Tag]:
             page = await fetch(state)
             if not page.items and "link" not in state and not await self.exists(namespace, repository):
-                raise NotFound(f"there is no {namespace}/{repository}, or the login may not see it", status=404)
+                raise NotFound(
+                    f"the repository {namespace}/{repository} does not exist, or these credentials may not see it",
+                    status=404,
+                )
             return page
 
         return Paginator("repositories.list_tags", fetch_existing if must_exist else fetch)
 
     async def exists(self, namespace: str, repository: str) -> bool:
-        """Return whether a repository exists and the login may see it, with tags or without.
+        """Return whether a repository exists and these credentials may see it, with or without tags.
 
         Args:
             namespace: The user or organisation.
             repository: The repository's name.
 
         Raises:
-            Forbidden: the login may not ask.
+            Forbidden: these credentials may not see it.
 
         Example:
             >>> async def is_published(hub):
@@ -79,7 +79,7 @@ class Repositories:
 
         Source: https://docs.docker.com/reference/api/hub/latest/#tag/repositories/operation/CheckRepository
         """
-        # In the documentation since 2025-09-19; the description that the endpoints are generated from is older.
+        # Documented since 2025-09-19; the API description that the endpoints are generated from is older.
         operation = Operation(
             id="repositories.exists",
             method="HEAD",
@@ -88,7 +88,7 @@ class Repositories:
             result=type(None),
             auth="optional",
         )
-        return await _found(self._client.send(operation))
+        return await _exists(self._client.send(operation))
 
     async def has_tags(self, namespace: str, repository: str) -> bool:
         """Return whether a repository has any tag.
@@ -98,7 +98,7 @@ class Repositories:
             repository: The repository's name.
 
         Raises:
-            Forbidden: the login may not see it.
+            Forbidden: these credentials may not see it.
 
         Example:
             >>> async def is_empty(hub):
@@ -106,7 +106,7 @@ class Repositories:
 
         Source: https://docs.docker.com/reference/api/hub/latest/#tag/repositories/paths/~1v2~1namespaces~1{namespace}~1repositories~1{repository}~1tags/head
         """
-        return await _found(endpoints.has_tags(self._client, namespace, repository))
+        return await _exists(endpoints.has_tags(self._client, namespace, repository))
 
     async def get_tag(self, namespace: str, repository: str, tag: str) -> Tag:
         """Return one tag with its images.
@@ -117,7 +117,7 @@ class Repositories:
             tag: The tag's name.
 
         Raises:
-            NotFound: there is no such tag, or the login may not see it.
+            NotFound: there is no such tag, or these credentials may not see it.
 
         Example:
             >>> async def digest(hub):
@@ -136,7 +136,7 @@ class Repositories:
             tag: The tag's name.
 
         Raises:
-            Forbidden: the login may not see it.
+            Forbidden: these credentials may not see it.
 
         Example:
             >>> async def is_released(hub, version):
@@ -144,11 +144,11 @@ class Repositories:
 
         Source: https://docs.docker.com/reference/api/hub/latest/#tag/repositories/paths/~1v2~1namespaces~1{namespace}~1repositories~1{repository}~1tags~1{tag}/head
         """
-        return await _found(endpoints.has_tag(self._client, namespace, repository, tag))
+        return await _exists(endpoints.has_tag(self._client, namespace, repository, tag))
 
 
-async def _found(head: Awaitable[None]) -> bool:
-    """Return whether a HEAD finds something; a 403 is an error, for then nobody knows."""
+async def _exists(head: Awaitable[None]) -> bool:
+    """Return whether a HEAD request succeeds. A 403 is raised, because it leaves the question open."""
     try:
         await head
     except NotFound:

@@ -1,11 +1,11 @@
-"""SCIM: users provisioned by an identity provider. These routes take a bearer of their own."""
+"""SCIM: users provisioned by an identity provider. These routes take a token of their own."""
 
 from collections.abc import Sequence
 from typing import Literal
 
 from attrs import frozen
 
-from hubapi._codec.wire import UNSET, UnsetType
+from hubapi._codec.wire import UNSET, UnsetType, or_unset
 from hubapi._generated.endpoints import scim as endpoints
 from hubapi._generated.models.scim import (
     ScimCreateUserRequest,
@@ -18,16 +18,15 @@ from hubapi._generated.models.scim import (
 )
 from hubapi._operation import Client
 from hubapi._pagination.paginator import Paginator
-from hubapi._pagination.strategies import by_index, check_page_size
+from hubapi._pagination.strategies import by_index
 from hubapi.scim import Attribute, Filter
 
 USER_SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:User"
-_MOST_USERS = 200  # a page, says the description
 
 
 @frozen
 class Scim:
-    """The users and the configuration of an organisation's SCIM connection; needs `AsyncHub(scim_token=)`.
+    """The users and the configuration of an organisation's SCIM connection. Requires `AsyncHub(scim_token=)`.
 
     Source: https://docs.docker.com/reference/api/hub/latest/#tag/scim
     """
@@ -35,10 +34,10 @@ class Scim:
     _client: Client
 
     async def get_service_provider_config(self) -> ScimServiceProviderConfig:
-        """Return which parts of SCIM the server supports.
+        """Return the parts of SCIM that the server supports.
 
         Raises:
-            Unauthorized: the SCIM token is no longer good.
+            Unauthorized: the SCIM token is no longer valid.
 
         Example:
             >>> async def can_filter(hub):
@@ -50,27 +49,27 @@ class Scim:
         return await endpoints.get_service_provider_config(self._client)
 
     async def list_resource_types(self) -> list[ScimResourceType]:
-        """Return the kinds of resources the server has. They come in one piece, so this is no paginator.
+        """Return the resource types of the server. The list is not paginated.
 
         Raises:
-            Unauthorized: the SCIM token is no longer good.
+            Unauthorized: the SCIM token is no longer valid.
 
         Example:
             >>> async def names(hub):
-            ...     return [kind.name for kind in await hub.scim.list_resource_types()]
+            ...     return [resource.name for resource in await hub.scim.list_resource_types()]
 
         Source: https://docs.docker.com/reference/api/hub/latest/#tag/scim/paths/~1v2~1scim~12.0~1ResourceTypes/get
         """
         return (await endpoints.list_resource_types(self._client)).resources or []
 
     async def get_resource_type(self, name: str) -> ScimResourceType:
-        """Return one kind of resource.
+        """Return one resource type.
 
         Args:
-            name: Its name, such as `User`.
+            name: The name, such as `User`.
 
         Raises:
-            NotFound: there is none of that name.
+            NotFound: no resource type has this name.
 
         Example:
             >>> async def endpoint(hub):
@@ -81,10 +80,10 @@ class Scim:
         return await endpoints.get_resource_type(self._client, name)
 
     async def list_schemas(self) -> list[ScimSchema]:
-        """Return the schemas of the server's resources. They come in one piece, so this is no paginator.
+        """Return the schemas of the server's resources. The list is not paginated.
 
         Raises:
-            Unauthorized: the SCIM token is no longer good.
+            Unauthorized: the SCIM token is no longer valid.
 
         Example:
             >>> async def ids(hub):
@@ -98,10 +97,10 @@ class Scim:
         """Return one schema.
 
         Args:
-            id: Its URN, such as `urn:ietf:params:scim:schemas:core:2.0:User`.
+            id: The URN, such as `urn:ietf:params:scim:schemas:core:2.0:User`.
 
         Raises:
-            NotFound: there is none of that id.
+            NotFound: no schema has this id.
 
         Example:
             >>> async def attributes(hub):
@@ -124,12 +123,12 @@ class Scim:
         """List users.
 
         Args:
-            filter: Which ones: a condition on the attributes of `hubapi.scim.User`, which quotes what it is given; or a
-                SCIM filter as text.
-            attributes: Only these attributes of each.
+            filter: Only users that match: a condition built from the attributes of `hubapi.scim.User`, which quotes
+                values, or a SCIM filter as text, sent unchanged.
+            attributes: Only these attributes of each user.
             sort_by: The attribute to sort by.
-            sort_order: `ascending`, as without it, or `descending`.
-            count: Users a request, 1 to 200.
+            sort_order: `ascending`, the default, or `descending`.
+            count: Users per request, 1 to 200.
 
         Raises:
             ConfigurationError: *count* is out of range.
@@ -143,7 +142,6 @@ class Scim:
 
         Source: https://docs.docker.com/reference/api/hub/latest/#tag/scim/paths/~1v2~1scim~12.0~1Users/get
         """
-        check_page_size(count, _MOST_USERS, "count")
 
         async def call(start: int) -> tuple[list[ScimUser] | None, int | None]:
             page = await endpoints.list_users(
@@ -152,23 +150,23 @@ class Scim:
                 count=count,
                 filter=UNSET if filter is None else str(filter),
                 attributes=_joined(attributes),
-                sort_order=UNSET if sort_order is None else sort_order,
+                sort_order=or_unset(sort_order),
                 sort_by=UNSET if sort_by is None else str(sort_by),
             )
             return page.resources, page.total_results
 
-        return Paginator("scim.list_users", by_index(call))
+        return Paginator("scim.list_users", by_index(call, count=count))
 
     async def create_user(self, user_name: str, *, name: ScimUserName | None = None) -> ScimUser:
-        """Create a user, or assign an existing one to the organisation.
+        """Create a user, or add an existing user to the organisation.
 
         Args:
             user_name: The user's email address.
-            name: Given and family name.
+            name: The given and family name.
 
         Raises:
             BadRequest: the server does not accept the address or the name.
-            Conflict: the user is there already.
+            Conflict: the user already exists in the organisation.
 
         Example:
             >>> from hubapi.models import ScimUserName
@@ -178,7 +176,7 @@ class Scim:
 
         Source: https://docs.docker.com/reference/api/hub/latest/#tag/scim/paths/~1v2~1scim~12.0~1Users/post
         """
-        body = ScimCreateUserRequest(schemas=[USER_SCHEMA], user_name=user_name, name=UNSET if name is None else name)
+        body = ScimCreateUserRequest(schemas=[USER_SCHEMA], user_name=user_name, name=or_unset(name))
         return await endpoints.create_user(self._client, body)
 
     async def get_user(
@@ -194,7 +192,7 @@ class Scim:
             attributes: Only these attributes.
 
         Raises:
-            NotFound: there is none of that id.
+            NotFound: no user has this id.
 
         Example:
             >>> async def is_active(hub, id):
@@ -209,20 +207,20 @@ class Scim:
 
         Args:
             id: The user's id, a UUID.
-            enabled: Whether the user is active. Required: the server deactivates whom it is not told of (D34).
-            name: A new given and family name; None leaves it.
+            enabled: Whether the user is active. Required, because without it the server deactivates the user (D34).
+            name: The new given and family name; None leaves it unchanged.
 
         Raises:
             BadRequest: the server does not accept the name.
-            NotFound: there is none of that id.
+            NotFound: no user has this id.
 
         Example:
-            >>> async def let_go(hub, id):
+            >>> async def deactivate(hub, id):
             ...     await hub.scim.update_user(id, enabled=False)
 
         Source: https://docs.docker.com/reference/api/hub/latest/#tag/scim/paths/~1v2~1scim~12.0~1Users~1{id}/put
         """
-        body = ScimUpdateUserRequest(schemas=[USER_SCHEMA], enabled=enabled, name=UNSET if name is None else name)
+        body = ScimUpdateUserRequest(schemas=[USER_SCHEMA], enabled=enabled, name=or_unset(name))
         return await endpoints.update_user(self._client, id, body)
 
 

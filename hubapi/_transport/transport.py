@@ -3,7 +3,7 @@
 Plain values, so that any HTTP client fits behind it, and none of its types reaches the rest of the package.
 """
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Protocol
 
 from msgspec import Struct
@@ -25,6 +25,9 @@ class Limits(Struct, frozen=True, kw_only=True):
     max_response_bytes: int = 64 << 20
 
 
+DEFAULT_LIMITS = Limits()
+
+
 class Request(Struct, frozen=True, kw_only=True):
     """One HTTP request.
 
@@ -35,6 +38,7 @@ class Request(Struct, frozen=True, kw_only=True):
         bearer: What goes out as `Authorization: Bearer …`. Reveal it only where it is written.
         content: The body. A login's holds a password: keep it out of logs.
         limits: How long it may take, and how much may come.
+        identity: On whose behalf it goes: requests of different identities never share a connection.
     """
 
     method: str
@@ -42,7 +46,8 @@ class Request(Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str] = {}
     bearer: Secret | None = None
     content: bytes = b""
-    limits: Limits = Limits()
+    limits: Limits = DEFAULT_LIMITS
+    identity: Hashable = None
 
     def __repr__(self) -> str:
         return f"Request({self.method} {self.url})"
@@ -78,6 +83,7 @@ class Transport(Protocol):
         Raises:
             NotSentError: nothing reached the server, as when no connection could be made.
             NoResponseError: the request went out, or part of it, and no whole response came back.
+            DecodeError: a success that is larger than allowed, or in a content coding that can't be undone.
             ConfigurationError: HTTP can't carry it.
         """
         ...

@@ -1,4 +1,4 @@
-"""`hubapi fake`: a made-up Docker Hub served from a shell, for code in other processes and other languages."""
+"""`hubapi fake`: a fake Docker Hub served from a shell, for code in other processes and other languages."""
 
 import logging
 import shlex
@@ -16,24 +16,52 @@ if TYPE_CHECKING:
 _REPOSITORY = ("library", "python")
 _TAGS = 30
 _ANONYMOUS_LIMIT = 180
-_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where one listens, and where to reach it
+_REACHABLE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - to listen on, and to connect to
 
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="0 is any free one.")
-@click.option("--seed", default=0, show_default=True, help="What everything made up follows from.")
-@click.option("--user", metavar="NAME", default="moby", show_default=True, help="The user, who owns the organisations.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    show_default=True,
+    help="The port to listen on; 0 is any free one.",
+)
+@click.option("--seed", default=0, show_default=True, help="Determines all generated data.")
+@click.option(
+    "--user", metavar="NAME", default="moby", show_default=True, help="The user, an owner of all organisations."
+)
 @click.option("--password", default="made-up-password", show_default=True, help="The user's password.")
 @click.option(
-    "--org", "orgs", metavar="NAME", multiple=True, default=("acme",), show_default=True, help="May be repeated."
+    "--org",
+    "orgs",
+    metavar="NAME",
+    multiple=True,
+    default=("acme",),
+    show_default=True,
+    help="An organisation; may be repeated.",
 )
-@click.option("--events", type=click.IntRange(0), default=1_000, show_default=True, help="Audit events of each.")
-@click.option("--limit", type=click.IntRange(1), default=600, show_default=True, help="Requests in a window.")
 @click.option(
-    "--window", type=click.FloatRange(0, min_open=True), default=60.0, show_default=True, help="Its length in seconds."
+    "--events", type=click.IntRange(0), default=1_000, show_default=True, help="Audit events of each organisation."
 )
-@click.option("--token-lifetime", type=click.IntRange(1), default=600, show_default=True, help="In seconds.")
+@click.option(
+    "--limit", type=click.IntRange(1), default=600, show_default=True, help="Requests in a window of the rate limit."
+)
+@click.option(
+    "--window",
+    type=click.FloatRange(0, min_open=True),
+    default=60.0,
+    show_default=True,
+    help="The length of a window, in seconds.",
+)
+@click.option(
+    "--token-lifetime",
+    type=click.IntRange(1),
+    default=600,
+    show_default=True,
+    help="The lifetime of a bearer token, in seconds.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Log every request to standard error.")
 def fake(
     *,
@@ -49,13 +77,13 @@ def fake(
     token_lifetime: int,
     verbose: bool,
 ) -> None:
-    """Serve a made-up Docker Hub on this machine, until Ctrl-C.
+    """Serve a fake Docker Hub on this machine, until Ctrl-C.
 
     It has one user, organisations with an audit log each, and the public repository library/python. Prints its URL and
-    how to log in, as HUBAPI_BASE_URL, HUBAPI_USERNAME and HUBAPI_PASSWORD.
+    its credentials as HUBAPI_BASE_URL, HUBAPI_USERNAME and HUBAPI_PASSWORD.
     """
     with the_extra_testing("fake"):
-        from hubapi.testing import FakeHub, RateLimitPolicy  # noqa: PLC0415 - see there
+        from hubapi.testing import FakeHub, RateLimitPolicy  # noqa: PLC0415 - as `the_extra_testing` requires
     hub = FakeHub(
         seed=seed,
         limit=RateLimitPolicy(limit, window),
@@ -76,16 +104,16 @@ def fake(
 
 @contextmanager
 def the_extra_testing(command: str) -> Generator[None]:
-    """Import what the extra ``testing`` brings: late, for the other commands do without; say so where it is missing.
+    """Import packages of the extra `testing` inside the block, since the other commands work without them.
 
     Raises:
-        ClickException: something of it is not installed.
+        ClickException: A package of the extra is not installed.
     """
     try:
         yield
     except ImportError as error:
-        words = f'hubapi {command} needs {error.name}: pip install "hubapi-client[cli,testing]"'
-        raise click.ClickException(words) from None
+        message = f'hubapi {command} needs {error.name}: pip install "hubapi-client[cli,testing]"'
+        raise click.ClickException(message) from None
 
 
 def _serve(hub: "FakeHub", host: str, port: int, login: dict[str, str]) -> None:
@@ -95,20 +123,20 @@ def _serve(hub: "FakeHub", host: str, port: int, login: dict[str, str]) -> None:
             url = serving.enter_context(hub.serve_in_thread(host=host, port=port))
         except OSError as error:
             raise click.ClickException(f"can't listen on {host}, port {port}: {error.strerror or error}") from None
-        click.echo(f"A made-up Docker Hub is at {url} until Ctrl-C. In another shell:\n")
-        for name, value in {"BASE_URL": url.replace(host, _ANY.get(host, host)), **login}.items():
+        click.echo(f"A fake Docker Hub is at {url} until Ctrl-C. In another shell:\n")
+        for name, value in {"BASE_URL": url.replace(host, _REACHABLE.get(host, host)), **login}.items():
             click.echo(f"export HUBAPI_{name}={shlex.quote(value)}")
         click.echo()
-        _wait_for_ever()
+        _wait_for_signal()
     requests = len(hub.requests)
-    click.echo(f"{requests:,} request{'' if requests == 1 else 's'} came")
+    click.echo(f"{requests:,} request{'' if requests == 1 else 's'} received")
 
 
-def _wait_for_ever() -> NoReturn:
+def _wait_for_signal() -> NoReturn:
     while True:
-        time.sleep(3600)  # of all waits the one that Ctrl-C ends on every system
+        time.sleep(3600)  # Ctrl-C interrupts it on every system
 
 
 def _log_requests() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # its own coming and going
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # its start and its end

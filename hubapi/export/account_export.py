@@ -28,7 +28,7 @@ _FLUSH_S = 5.0
 
 @frozen
 class DiskThreads:
-    """How many threads may use the disk at a time, while accounts are read and while logs are finished."""
+    """The limits of threads that use the disk, while accounts are read and while logs are finished."""
 
     reading: anyio.CapacityLimiter
     finishing: anyio.CapacityLimiter

@@ -14,7 +14,7 @@ PAGE_SIZE = 100
 """The most events that the server puts on a page (D14)."""
 
 LATE_NS = 600 * SECOND_NS
-"""How late an event may appear: so much of the time that was read before is read again."""
+"""The longest delay of an event: so much of the time that was read before is read again."""
 
 Line: TypeAlias = bytes | msgspec.Raw
 """An event in the bytes that came. Until it is written to the disk, a view of the response."""

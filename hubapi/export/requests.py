@@ -1,19 +1,19 @@
 """The requests of `export` and `follow`. No other module of this package uses the pipeline: they only hand it on."""
 
-from collections.abc import Mapping
-from typing import Any, TypeVar, cast
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeVar
 
 from attrs import frozen
 from msgspec.structs import replace
 
-from hubapi._auth.schemes import another_login
 from hubapi._clock import Clock
-from hubapi._codec.codec import decode
+from hubapi._codec.response import decode
 from hubapi._codec.wire import UNSET
 from hubapi._datetimes import from_ns, parse_http_date
 from hubapi._generated.endpoints import audit_logs as endpoints
-from hubapi._operation import Operation
-from hubapi._pipeline.pipeline import Counters, Pipeline
+from hubapi._operation import Client, Operation, operation_of
+from hubapi._pipeline.pipeline import Pipeline
+from hubapi._pipeline.session import Counters
 from hubapi._transport.transport import Response
 from hubapi.credentials import Credentials
 from hubapi.errors import DecodeError, StatusError
@@ -21,19 +21,6 @@ from hubapi.export.pages import PAGE_SIZE, Line, RawPage
 from hubapi.models import AuditLog
 
 T = TypeVar("T")
-
-
-@frozen
-class _ClientOf:
-    """A client for the endpoint functions that reads a result as another type, and returns it with the response."""
-
-    pipeline: Pipeline
-    operation: str
-    result: type[Any]
-
-    async def send(self, operation: Operation[T], /) -> T:
-        changed = replace(operation, id=self.operation, result=self.result)
-        return cast("T", await self.pipeline.send_and_keep(changed))
 
 
 @frozen(eq=False)
@@ -60,22 +47,23 @@ class LogRequests:
         Raises:
             HubError: of the kind that fits.
         """
-        client = _ClientOf(self._pipeline, self._operation, RawPage)
-        result: Any = await endpoints.list(
-            client,
-            account,
-            from_=UNSET if since_ns is None else from_ns(since_ns),
-            to=from_ns(until_ns),
-            page=number,
-            page_size=PAGE_SIZE,
+        page, response = await self._send(
+            RawPage,
+            lambda client: endpoints.list(
+                client,
+                account,
+                from_=UNSET if since_ns is None else from_ns(since_ns),
+                to=from_ns(until_ns),
+                page=number,
+                page_size=PAGE_SIZE,
+            ),
         )
-        page, response = cast("tuple[RawPage, Response]", result)
         return page, response.content
 
     async def server_time(self, account: str) -> float | None:
         """Return the server's time in seconds since the epoch, as the local clock may be wrong.
 
-        A small request is sent if no response has told the time yet. A refusal tells it as well.
+        A small request is sent if no response had a date yet. A refusal has one too.
 
         Args:
             account: The account that the request is about.
@@ -86,25 +74,25 @@ class LogRequests:
         Raises:
             HubError: no response came, or one that is not the server's.
         """
-        limiter = self._pipeline.line.gate
-        known = limiter.knows_time
+        limiter = self._pipeline.session.limiter
+        known = limiter.known_server_time
         if known is not None:
             return known
         headers: Mapping[str, str] = {}
         try:
-            result: Any = await endpoints.actions(_ClientOf(self._pipeline, self._operation, bytes), account)
-            headers = cast("tuple[bytes, Response]", result)[1].headers
+            _, response = await self._send(bytes, lambda client: endpoints.actions(client, account))
+            headers = response.headers
         except StatusError as error:
             headers = error.headers
         except DecodeError:
-            if limiter.knows_time is None:
+            if limiter.known_server_time is None:
                 raise
-        known = limiter.knows_time
+        known = limiter.known_server_time
         return parse_http_date(headers.get("date")) if known is None else known
 
     def estimated_server_time(self) -> float:
-        """Return the server's time as the last response told it; before that, the local clock's."""
-        return self._pipeline.line.gate.server_time()
+        """Return the server's time if a response had a date, else the local clock's."""
+        return self._pipeline.session.limiter.server_time()
 
     def decode_event(self, line: Line) -> AuditLog:
         """Return one event as a model.
@@ -117,7 +105,7 @@ class LogRequests:
 
     def with_credentials(self, credentials: Credentials) -> "LogRequests":
         """Return the same with another login, which has a rate limit of its own; connections are shared."""
-        return LogRequests(another_login(self._pipeline, credentials), self._operation)
+        return LogRequests(self._pipeline.with_credentials(credentials), self._operation)
 
     async def sleep(self, seconds: float) -> None:
         """Wait.
@@ -125,19 +113,24 @@ class LogRequests:
         Raises:
             HubError: the hub is closed.
         """
-        await self._pipeline.line.life.sleep(seconds, self._operation)
+        await self._pipeline.session.lifecycle.sleep(seconds, self._operation)
+
+    async def _send(self, result: type[T], call: Callable[[Client], Awaitable[object]]) -> tuple[T, Response]:
+        """Send the operation of an endpoint function, and read its response as another type."""
+        operation = (await operation_of(call)).with_result(result)
+        return await self._pipeline.send_and_keep(replace(operation, id=self._operation))
 
     @property
     def clock(self) -> Clock:
         """The hub's clock."""
-        return self._pipeline.line.clock
+        return self._pipeline.session.clock
 
     @property
     def counters(self) -> Counters:
-        """What the hub has done so far, in all."""
-        return replace(self._pipeline.line.counters)
+        """The counters of the hub so far."""
+        return replace(self._pipeline.session.counters)
 
     @property
     def paused_s(self) -> float:
         """Seconds that requests of this login have waited for the rate limit."""
-        return self._pipeline.line.gate.paused_s
+        return self._pipeline.session.limiter.paused_s

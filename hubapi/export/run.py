@@ -30,7 +30,7 @@ Logins: TypeAlias = Sequence[tuple[LogRequests, list[str]]]
 """The requests of each login, and the accounts that it reads."""
 
 SETTLED = timedelta(minutes=1)
-"""How old an event must be so that no other event can still appear before it."""
+"""The age of an event before which no other event can still appear."""
 
 _BUFFERS = 4 << 20  # bytes that all accounts together hold before they are written
 _LARGEST_BATCH = 1 << 20

@@ -1,4 +1,4 @@
-"""Virtual time: hours of waiting in milliseconds, in an order that never changes."""
+"""Virtual time: hours of waiting in milliseconds, always in the same order."""
 
 import heapq
 import math
@@ -14,67 +14,66 @@ import anyio.abc
 from anyio.lowlevel import checkpoint
 from attrs import define, field
 
-__all__ = ["VirtualClock"]
+# Enough for a woken task to make a request in process and wait again, which saves the real wait in
+# `_all_others_blocked`.
+_CHECKPOINTS_FIRST = 20
 
-# Long enough for a woken task to make a request in process and wait again, which spares it the real wait
-# in `_all_others_blocked`.
-_CHECKPOINTS_BEFORE_LOOKING = 20
-
-# On asyncio `wait_all_tasks_blocked()` looks every 0.1 s; it is cut short and asked again after this long.
-_LOOK_AGAIN_S = 0.001
+# On asyncio, `wait_all_tasks_blocked()` polls every 0.1 s; it is cancelled and called again after this time.
+_POLL_S = 0.001
 
 
 @define(order=True)
 class _Alarm:
     due: float
-    turn: int
-    ring: Callable[[], None] = field(eq=False, order=False)
-    off: bool = field(default=False, eq=False, order=False)
+    number: int
+    callback: Callable[[], None] = field(eq=False, order=False)
+    cancelled: bool = field(default=False, eq=False, order=False)
 
 
 class VirtualClock:
-    """A clock whose time passes only when everybody waits for it.
+    """A clock whose time passes only while all tasks wait for it.
 
-    Inside ``async with`` a task watches: once every other task is blocked, the clock jumps to the earliest
-    sleep or deadline and ends it. They end one at a time, by time, then first come first served, and whoever
-    is woken runs until blocked again before the next: the order is the same on asyncio and trio.
-    Outside ``async with`` only `advance` moves it.
+    Inside `async with`, once every other task is blocked, the clock jumps to the earliest sleep or deadline and ends
+    it. They end one at a time, by time, then first come, first served, and a task that is woken runs until it is
+    blocked again before the next is woken: the order is the same on asyncio and trio. Outside `async with`, only
+    `advance` moves the clock.
 
-    Waiting for threads, sockets and files looks like being blocked, so time may pass, and deadlines with it,
-    while they work: use it with `FakeHub.transport`, not with a server on loopback.
+    A task that waits for a thread, a socket or a file counts as blocked, so time may pass, and deadlines with it: use
+    the clock with `FakeHub.transport`, not with a server on loopback.
 
     Args:
-        start: Wall-clock time to begin with: seconds since the epoch, or an aware datetime.
-            `monotonic` begins at 0.
-        wall_offset_s: Seconds by which `time` is wrong (positive: fast), to model a machine with a bad
-            clock. The rest stays right. May be set at any time.
+        start: The wall-clock time to begin with: seconds since the epoch, or an aware datetime. `monotonic` begins at
+            0.
+        wall_offset_s: Seconds by which `time` is ahead, to model a machine with a wrong clock; sleeps, deadlines and
+            `monotonic` are not affected. May be set at any time.
 
-    >>> async def nap() -> float:
-    ...     async with VirtualClock() as clock:
-    ...         await clock.sleep(3600)
-    ...         return clock.monotonic()
-    >>> anyio.run(nap)
-    3600.0
+    Example:
+        >>> async def nap() -> float:
+        ...     async with VirtualClock() as clock:
+        ...         await clock.sleep(3600)
+        ...         return clock.monotonic()
+        >>> anyio.run(nap)
+        3600.0
     """
 
     def __init__(self, start: float | datetime = 1_735_689_600.0, *, wall_offset_s: float = 0.0) -> None:
         self.wall_offset_s = wall_offset_s
         self._start = start.timestamp() if isinstance(start, datetime) else float(start)
         self._elapsed = 0.0
-        self._turns = count()
+        self._numbers = count()
         self._alarms: list[_Alarm] = []
-        self._someone_waits: anyio.Event | None = None
+        self._alarm_set: anyio.Event | None = None
         self._tasks: anyio.abc.TaskGroup | None = None
 
     def __repr__(self) -> str:
         return f"<VirtualClock {self._elapsed:.6f} s after its start>"
 
     def time(self) -> float:
-        """Return the wall clock, in seconds since the epoch, `wall_offset_s` included."""
+        """Return the wall-clock time in seconds since the epoch, `wall_offset_s` included."""
         return self._start + self._elapsed + self.wall_offset_s
 
     def monotonic(self) -> float:
-        """Return the virtual seconds that have passed since the clock was made."""
+        """Return the virtual seconds since the clock was created."""
         return self._elapsed
 
     async def sleep(self, seconds: float) -> None:
@@ -88,7 +87,7 @@ class VirtualClock:
 
     @contextmanager
     def move_on_after(self, seconds: float) -> Generator[anyio.CancelScope]:
-        """Return a scope that is cancelled after *seconds* of virtual time; infinity never."""
+        """Return a scope that is cancelled after *seconds* of virtual time; never, if they are infinite."""
         with anyio.CancelScope() as scope:
             if seconds <= 0:
                 scope.cancel()
@@ -96,18 +95,18 @@ class VirtualClock:
                 yield scope
 
     def advance(self, seconds: float) -> None:
-        """Move time on by *seconds*, at once, as if the process had been suspended.
+        """Advance time by *seconds*, at once, as if the process had been suspended.
 
-        Sleeps and deadlines due by then end, in order, and see the time after the jump.
+        Sleeps and deadlines that are due by then end, in order, at the time after the jump.
 
         Raises:
             ValueError: *seconds* is negative.
         """
         if seconds < 0:
-            raise ValueError(f"time does not go back: {seconds}")
+            raise ValueError(f"seconds must be at least 0: {seconds}")
         self._elapsed += seconds
         while (alarm := self._earliest()) is not None and alarm.due <= self._elapsed:
-            _ring(alarm)
+            _end(alarm)
 
     async def __aenter__(self) -> Self:
         if self._tasks is not None:
@@ -122,7 +121,7 @@ class VirtualClock:
     ) -> bool | None:
         if self._tasks is None:
             raise RuntimeError("this VirtualClock is not running")
-        tasks, self._tasks, self._someone_waits = self._tasks, None, None
+        tasks, self._tasks, self._alarm_set = self._tasks, None, None
         tasks.cancel_scope.cancel()
         if kind is not None and issubclass(kind, anyio.get_cancelled_exc_class()):
             return await tasks.__aexit__(kind, error, traceback)
@@ -131,48 +130,48 @@ class VirtualClock:
         return None
 
     @contextmanager
-    def _alarm(self, seconds: float, ring: Callable[[], None]) -> Generator[None]:
-        """Set an alarm for as long as the block lasts, which a cancellation may end early."""
-        alarm = _Alarm(self._elapsed + seconds, next(self._turns), ring)
+    def _alarm(self, seconds: float, callback: Callable[[], None]) -> Generator[None]:
+        """Set an alarm until the block ends, which a cancellation may end early."""
+        alarm = _Alarm(self._elapsed + seconds, next(self._numbers), callback)
         if seconds < math.inf:
             heapq.heappush(self._alarms, alarm)
-        if self._someone_waits is not None:
-            self._someone_waits.set()
+        if self._alarm_set is not None:
+            self._alarm_set.set()
         try:
             yield
         finally:
-            # The heap drops it when its turn comes.
-            alarm.off = True
+            # The heap drops it when it is the earliest.
+            alarm.cancelled = True
 
     async def _pass_time(self) -> None:
         while True:
             if self._earliest() is None:
-                self._someone_waits = anyio.Event()
-                await self._someone_waits.wait()
+                self._alarm_set = anyio.Event()
+                await self._alarm_set.wait()
             await _all_others_blocked()
             if (alarm := self._earliest()) is not None:
                 self._elapsed = max(self._elapsed, alarm.due)
-                _ring(alarm)
+                _end(alarm)
 
     def _earliest(self) -> _Alarm | None:
-        while self._alarms and self._alarms[0].off:
+        while self._alarms and self._alarms[0].cancelled:
             heapq.heappop(self._alarms)
         return self._alarms[0] if self._alarms else None
 
 
-def _ring(alarm: _Alarm) -> None:
-    # Off at once, so that it does not ring again before the one it woke has had its turn to run.
-    alarm.off = True
-    alarm.ring()
+def _end(alarm: _Alarm) -> None:
+    # Cancelled at once, so that it does not end again before the task that it wakes has run.
+    alarm.cancelled = True
+    alarm.callback()
 
 
 async def _all_others_blocked() -> None:
-    for _ in range(_CHECKPOINTS_BEFORE_LOOKING):
+    for _ in range(_CHECKPOINTS_FIRST):
         await checkpoint()
     while True:
-        with anyio.move_on_after(_LOOK_AGAIN_S) as patience:
+        with anyio.move_on_after(_POLL_S) as scope:
             await anyio.wait_all_tasks_blocked()
-            # Once more: when the last task of a group has just ended, asyncio wakes who waits for it a turn later.
+            # Twice: when the last task of a group has just ended, asyncio wakes its waiter one iteration later.
             await anyio.wait_all_tasks_blocked()
-        if not patience.cancelled_caught:
+        if not scope.cancelled_caught:
             return

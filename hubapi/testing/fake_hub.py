@@ -9,61 +9,63 @@ import httpx
 from starlette.types import ASGIApp
 
 from hubapi._clock import Clock, SystemClock
+from hubapi.testing._faults.injections import Injection, Injections
+from hubapi.testing._resources import all_routes
+from hubapi.testing._server.app import HubApp
+from hubapi.testing._server.fault import Fault
+from hubapi.testing._server.in_process import InProcessTransport
+from hubapi.testing._server.loopback import LoopbackServer
+from hubapi.testing._server.rate_limits import RateLimitPolicy, RateLimits, RetryAfter
+from hubapi.testing._server.request_log import RequestLog, RequestRecord
+from hubapi.testing._server.router import Router
+from hubapi.testing._server.sessions import LoginPolicy, Sessions
+from hubapi.testing._setup.account_setup import AccountSetup
+from hubapi.testing._setup.audit_log_setup import AuditLogSetup
+from hubapi.testing._setup.repository_setup import RepositorySetup
+from hubapi.testing._setup.state import State
 
-from ._accounts import LoginPolicy
-from ._contents import Contents
-from ._delivery import Fault
-from ._front import Front
-from ._injections import Injection, Injections
-from ._limits import Budgets, RateLimitPolicy, RetryAfter
-from ._request_log import RequestLog, RequestRecord
-from ._routes import Routes
-from ._serve import InProcessTransport, LoopbackServer
 
-__all__ = ["FakeHub"]
+class FakeHub(AccountSetup, AuditLogSetup, RepositorySetup):
+    """An in-memory Docker Hub that behaves like the real server, for tests and demonstrations.
 
-
-class FakeHub(Contents):
-    """An in-memory Docker Hub for tests and demonstrations, with the real server's manners.
-
-    It is an ASGI application (`app`): reach it in process through `transport`, or over HTTP on loopback with
-    `serve`. Everything it makes up follows from *seed*; what goes wrong is up to `inject`. All methods may be
-    called while it serves, from any thread. Where the real server's ways are not known it takes the simplest:
-    ``from`` and ``to`` of the audit log are both inclusive.
+    It is an ASGI application (`app`): use it in process through `transport`, or over HTTP on loopback with `serve`.
+    All generated data follows from *seed*; `inject` adds faults. All methods may be called while it serves, from any
+    thread. If the behaviour of the real server is not known, FakeHub does the simplest: `from` and `to` of an audit
+    log are both inclusive.
 
     Args:
-        seed: What generated events, tags and tokens follow from.
-        clock: Where time comes from; the system's clock by default, or a `VirtualClock`.
+        seed: Determines the generated events, tags and tokens.
+        clock: The source of time; the system's clock by default, or a `VirtualClock`.
         skew_s: Seconds by which the server's clock is ahead of *clock*; may be set at any time.
-        limit: Requests an account may make: by default 600 in a rolling minute.
-        anonymous_limit: Requests an address may make without a valid token, logins included: by default
-            180 in a rolling minute.
-        retry_after: How a 429 says when to come back: ``"x-retry-after-epoch"`` (the documented form),
-            ``"retry-after-epoch"``, ``"retry-after-epoch-ms"``, ``"retry-after-seconds"``,
-            ``"retry-after-date"`` or ``"none"``. It is the time when a request passes again, rounded up to
-            whole seconds.
-        token_lifetime_s: Whole seconds for which a bearer token is good.
-        max_failed_logins: Failed logins in a row that lock a name.
-        lockout_s: Seconds for which the name stays locked, for the right password too: a 429 that tells no
-            time (docker/hub-feedback#642, #2201).
+        limit: The rate limit of an account: by default 600 requests in a rolling minute.
+        anonymous_limit: The rate limit of an address without a valid token, logins included: by default 180 requests in
+            a rolling minute.
+        retry_after: The form in which a 429 names the time to retry at: `"x-retry-after-epoch"` (the documented form),
+            `"retry-after-epoch"`, `"retry-after-epoch-ms"`, `"retry-after-seconds"`, `"retry-after-date"` or `"none"`.
+            It is the time when a request is accepted again, rounded up to whole seconds.
+        token_lifetime_s: The lifetime of a bearer token, in whole seconds.
+        max_failed_logins: The number of failed logins in a row that locks a name.
+        lockout_s: Seconds for which the name stays locked, even with the right password: a 429 that names no time
+            (docker/hub-feedback#642, #2201).
 
     Raises:
         ValueError: *retry_after* is none of the above.
 
-    >>> import anyio, httpx
-    >>> fake = FakeHub(seed=7)
-    >>> fake.add_user("moby", password="hunter2-hunter2")
-    >>> fake.add_org("acme", owners=["moby"], events=250)
-    >>> async def first_page() -> int:
-    ...     async with httpx.AsyncClient(transport=fake.transport(), base_url="http://hub") as client:
-    ...         login = {"username": "moby", "password": "hunter2-hunter2"}
-    ...         token = (await client.post("/v2/users/login", json=login)).json()["token"]
-    ...         answer = await client.get("/v2/auditlogs/acme", headers={"authorization": f"Bearer {token}"})
-    ...         return len(answer.json()["logs"])
-    >>> anyio.run(first_page)
-    25
-    >>> fake.count(operation="login"), fake.count(status=200)
-    (1, 2)
+    Example:
+        >>> import anyio, httpx
+        >>> fake = FakeHub(seed=7)
+        >>> fake.add_user("moby", password="hunter2-hunter2")
+        >>> fake.add_org("acme", owners=["moby"], events=250)
+        >>> async def first_page() -> int:
+        ...     async with httpx.AsyncClient(transport=fake.transport(), base_url="http://hub") as client:
+        ...         login = {"username": "moby", "password": "hunter2-hunter2"}
+        ...         token = (await client.post("/v2/users/login", json=login)).json()["token"]
+        ...         response = await client.get("/v2/auditlogs/acme", headers={"authorization": f"Bearer {token}"})
+        ...         return len(response.json()["logs"])
+        >>> anyio.run(first_page)
+        25
+        >>> fake.count(operation="login"), fake.count(status=200)
+        (1, 2)
     """
 
     def __init__(
@@ -82,33 +84,34 @@ class FakeHub(Contents):
         if retry_after not in get_args(RetryAfter):
             raise ValueError(f"retry_after is {retry_after!r}, not one of {', '.join(get_args(RetryAfter))}")
         self._clock: Clock = clock or SystemClock()
-        time = self._clock.time
-        policy = LoginPolicy(token_lifetime_s, max_failed_logins, lockout_s)
         self.skew_s = skew_s
-        super().__init__(seed, lambda: time() + self.skew_s, policy)
+        time = self._clock.time
+        state = State.empty(seed, lambda: time() + self.skew_s)
+        super().__init__(state)
+        self._sessions = Sessions(state.accounts, seed, LoginPolicy(token_lifetime_s, max_failed_logins, lockout_s))
+        routes = all_routes(state, self._sessions)
+        self._injections = Injections(seed, [route.operation for route in routes])
         self._log = RequestLog()
-        operations = self._operations()
-        self._injections = Injections(seed, [operation.name for operation in operations])
-        self._front = Front(
-            now=self._now,
+        self._app = HubApp(
+            now=state.now,
             clock=self._clock,
-            routes=Routes(operations),
-            accounts=self._accounts,
-            budgets=Budgets(limit, anonymous_limit),
+            router=Router(routes),
+            sessions=self._sessions,
+            rate_limits=RateLimits(limit, anonymous_limit),
             retry_after=retry_after,
-            injections=self._injections,
+            apply_faults=self._injections.apply,
             log=self._log,
-            lock=self._lock,
+            lock=state.lock,
         )
-        self.app: ASGIApp = self._front
+        self.app: ASGIApp = self._app
 
     def __repr__(self) -> str:
-        return f"<FakeHub seed={self._seed}>"
+        return f"<FakeHub seed={self._state.seed}>"
 
     @property
     def requests(self) -> list[RequestRecord]:
-        """Every request so far, in the order of arrival."""
-        with self._lock:
+        """All requests so far, in the order of arrival."""
+        with self._state.lock:
             return self._log.records()
 
     def count(
@@ -120,8 +123,13 @@ class FakeHub(Contents):
         method: str | None = None,
     ) -> int:
         """Count the requests so far that have all of the given properties."""
-        with self._lock:
+        with self._state.lock:
             return self._log.count(operation=operation, status=status, account=account, method=method)
+
+    def revoke_tokens(self) -> None:
+        """Revoke all bearer tokens issued so far, before they expire."""
+        with self._state.lock:
+            self._sessions.end_all()
 
     def inject(
         self,
@@ -135,32 +143,33 @@ class FakeHub(Contents):
         times: int | None = 1,
         probability: float | None = None,
     ) -> Injection:
-        """Let *fault* happen to requests that have all of the given properties.
+        """Apply *fault* to requests that have all of the given properties.
 
-        A request meets one fault at most: the first injected whose turn it is. Each counts all requests that fit.
+        At most one fault applies to a request: the first injected that is due. Each counts all requests that match.
 
         Args:
             fault: One of those in `hubapi.testing.faults`.
-            operation: As in the request log, such as ``"audit_logs.list"``, or a pattern such as ``"scim.*"``.
-            method: Such as ``"POST"``.
-            path: Such as ``"/v2/auditlogs/acme"``, or a pattern such as ``"/v2/auditlogs/*"``.
-            account: Whose bearer token it carries.
-            after: How many requests that fit are let through first.
-            times: How many it happens to; None for no end.
-            probability: How likely it is to happen to each, from 0 to 1; which ones follows from the fake's seed.
+            operation: As in the request log, such as `"audit_logs.list"`, or a pattern such as `"scim.*"`.
+            method: Such as `"POST"`.
+            path: Such as `"/v2/auditlogs/acme"`, or a pattern such as `"/v2/auditlogs/*"`.
+            account: The account whose bearer token the request carries.
+            after: The number of matching requests before the first that the fault applies to.
+            times: The number of requests that it applies to; None for no limit.
+            probability: The probability that it applies to a request, from 0 to 1; the seed determines to which.
 
         Returns:
-            What was injected; its ``matched`` says how many requests it has happened to.
+            The injection; its `matched` is the number of requests that the fault has applied to.
 
         Raises:
             ValueError: There is no such operation, or a number is out of range.
-            TypeError: *fault* is none.
+            TypeError: *fault* is not a fault.
 
-        >>> from hubapi.testing import faults
-        >>> fake = FakeHub()
-        >>> injected = fake.inject(faults.Drop("after"), method="POST", times=None)
-        >>> injected.matched
-        0
+        Example:
+            >>> from hubapi.testing import faults
+            >>> fake = FakeHub()
+            >>> injected = fake.inject(faults.Drop("after"), method="POST", times=None)
+            >>> injected.matched
+            0
         """
         injection = Injection(
             fault=fault,
@@ -172,46 +181,46 @@ class FakeHub(Contents):
             times=times,
             probability=probability,
         )
-        with self._lock:
+        with self._state.lock:
             self._injections.add(injection)
         return injection
 
     def unmatched_faults(self) -> list[Injection]:
-        """Return what was injected and has not happened to any request: a test that ends so has tested nothing.
+        """Return the injections whose fault has not applied to any request: a test that ends so has tested nothing.
 
-        Each one's ``str`` names the fault and the requests it waits for.
+        The `str` of each describes the fault and the requests that it is meant for.
         """
-        with self._lock:
+        with self._state.lock:
             return self._injections.unmatched()
 
     def clear_faults(self) -> None:
-        """Take back all faults, and forget them: those that have not happened, too."""
-        with self._lock:
+        """Remove all injections, including those that have not applied yet."""
+        with self._state.lock:
             self._injections.clear()
 
     def transport(self, *, address: str = "127.0.0.1") -> httpx.AsyncBaseTransport:
-        """Return an httpx transport that answers any URL, in process, on asyncio and trio.
+        """Return an httpx transport that responds to any URL, in process, on asyncio and trio.
 
-        It waits by the fake's clock, and so does httpx's time-out for reading; the others never end anything.
+        Delays are measured by the FakeHub's clock, as is httpx's read timeout; its other timeouts have no effect.
 
         Args:
-            address: Where requests seem to come from: anonymous ones are limited by address.
+            address: The client's address; anonymous requests are limited by address.
         """
-        return InProcessTransport(self._front, self._clock, address)
+        return InProcessTransport(self._app, self._clock, address)
 
     @asynccontextmanager
     async def serve(self, *, host: str = "127.0.0.1", port: int = 0) -> AsyncGenerator[str]:
-        """Serve HTTP from a thread of its own, for as long as the block lasts, on asyncio and trio.
+        """Serve HTTP from a separate thread until the block ends, on asyncio and trio.
 
         Args:
             host: The address to listen on.
             port: The port to listen on; 0 is any free one.
 
         Returns:
-            The base URL, such as ``http://127.0.0.1:49152``.
+            The base URL, such as `http://127.0.0.1:49152`.
 
         Raises:
-            OSError: The address or port can't be had.
+            OSError: The address or port is not available.
         """
         server = LoopbackServer(self.app, host, port)
         server.start()
@@ -223,7 +232,7 @@ class FakeHub(Contents):
 
     @contextmanager
     def serve_in_thread(self, *, host: str = "127.0.0.1", port: int = 0) -> Generator[str]:
-        """Do as `serve` does, for code that isn't async."""
+        """Serve as `serve` does, for code that is not async."""
         server = LoopbackServer(self.app, host, port)
         server.start()
         try:

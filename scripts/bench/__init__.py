@@ -1,1 +1,1 @@
-"""How fast hubapi is, as ratios to what else one would write: `python -m scripts.bench`, or `nox -s bench`."""
+"""Benchmarks: the speed of hubapi as ratios to the alternatives. Run `python -m scripts.bench` or `nox -s bench`."""

@@ -1,40 +1,38 @@
-"""`python -m scripts.bench`: measure, print the table, and say whether every row reaches its target."""
+"""`python -m scripts.bench`: measure, print the table, and list the rows that miss their targets."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.bench import decoding, memory, opening, overhead, quota, report, throughput
+from scripts.bench import decoding, memory, overhead, quota, report, startup, throughput
 from scripts.bench.measure import Plan, Result
 from scripts.bench.profiling import profile
-from scripts.bench.server import pages_a_second, serving
+from scripts.bench.server import pages_per_second, serving
 
 ROWS = {
     row.number: row
-    for module in (decoding, throughput, overhead, memory, quota, opening)
+    for module in (decoding, throughput, overhead, memory, quota, startup)
     for row in sorted(module.ROWS, key=lambda row: row.number)
 }
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m scripts.bench", description=__doc__)
-    parser.add_argument("--rows", type=_rows, default=sorted(ROWS), metavar="1,3", help="only these")
-    parser.add_argument("--rounds", type=int, default=5, help="how often each comparison is made (5)")
-    parser.add_argument(
-        "--quick", action="store_true", help="only see that it works, in seconds: the numbers say little"
-    )
-    parser.add_argument("--check", action="store_true", help="exit 1 where a row misses its target")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
+    parser.add_argument("--rows", type=_rows, default=sorted(ROWS), metavar="1,3", help="the rows to measure (all)")
+    parser.add_argument("--rounds", type=int, default=5, help="the number of rounds of each comparison (5)")
+    parser.add_argument("--quick", action="store_true", help="run everything once, in seconds; the figures mean little")
+    parser.add_argument("--check", action="store_true", help="exit 1 if a row misses its target")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures as JSON")
     parser.add_argument("--docs", action="store_true", help=f"rewrite the table in {report.PAGE.name}")
-    parser.add_argument("--profile", type=int, choices=sorted(ROWS), metavar="ROW", help="show where its time goes")
+    parser.add_argument("--profile", type=int, choices=sorted(ROWS), metavar="ROW", help="profile a row instead")
     return parser.parse_args(argv)
 
 
 def _rows(text: str) -> list[int]:
     numbers = sorted({int(number) for number in text.split(",")})
     if not set(numbers) <= set(ROWS):
-        raise argparse.ArgumentTypeError(f"there are the rows {', '.join(map(str, sorted(ROWS)))}")
+        raise argparse.ArgumentTypeError(f"choose from the rows {', '.join(map(str, sorted(ROWS)))}")
     return numbers
 
 
@@ -48,9 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     print("\n".join(report.conditions(rounds)))
     with serving() as url:
         pages = plan.size(3200, 64)
-        print(
-            f"the server of the bench, to one who throws pages away: {pages_a_second(url, pages):,.0f} pages a second"
-        )
+        print(f"the benchmark server alone: {pages_per_second(url, pages):,.0f} pages a second")
     table: dict[int, list[Result]] = {}
     for number in arguments.rows:
         table[number] = ROWS[number].measure(plan)

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import orjson
 
-from hubapi._codec.codec import decode
+from hubapi._codec.response import decode
 from hubapi._datetimes import to_ns
 from hubapi._generated.models.audit_logs import GetAuditLogsResponse
 from hubapi._operation import Operation
@@ -25,7 +25,7 @@ _PAGES = 40
 _BATCH = 1 << 19  # of an export of sixteen accounts
 
 
-def _answer(content: bytes) -> Response:
+def _response(content: bytes) -> Response:
     return Response(status=200, headers={"content-type": "application/json"}, content=content)
 
 
@@ -40,11 +40,11 @@ def _repeated(work: Callable[[], object], times: int) -> Subject:
 
 
 _PAGE = events.page(events.PAGE, 1)
-_ANSWER = _answer(_PAGE)
+_RESPONSE = _response(_PAGE)
 
 
 def _typed() -> None:
-    decode(_ANSWER, _TYPED)
+    decode(_RESPONSE, _TYPED)
 
 
 def typed_page(plan: Plan) -> list[Result]:
@@ -62,16 +62,16 @@ def _verbatim(log: list[bytes], path: Path) -> None:
     walk, part = LogWalk(None, _UNTIL_NS, LongestPage()), PartFile(path, _BATCH)
     part.open()
     for content in log:
-        page = decode(_answer(content), _RAW)
+        page = decode(_response(content), _RAW)
         if part.add(walk.take(split_page(page, content))):
             part.flush()
     part.flush()
-    assert part.events == _PAGES * events.PAGE  # noqa: S101 - else it was another job
+    assert part.events == _PAGES * events.PAGE  # noqa: S101 - both have to do the same job
     part.remove()
 
 
 def _parsed(log: list[bytes], path: Path) -> None:
-    """Do the same with a fast parser, as anyone would write it."""
+    """Do the same with a fast parser, as a script would."""
     pending: list[bytes] = []
     with path.open("wb") as file:
         for content in log:
@@ -117,8 +117,8 @@ ROWS = [
     Row(
         number=1,
         explains=(
-            "The bytes of a page of 100 audit events (33 KB) to a list of `AuditLog`, through the codec that every "
-            "answer passes, against `orjson.loads` of the same bytes to dicts. CPU time."
+            "The bytes of a page of 100 audit events (33 KB) to a list of `AuditLog`, through the codec of every "
+            "response, against `orjson.loads` of the same bytes to dicts. CPU time."
         ),
         measure=typed_page,
         subject=_profile_typed,
@@ -126,7 +126,7 @@ ROWS = [
     Row(
         number=2,
         explains=(
-            "Forty pages in a row to a file, a line an event, by the export's own code (decode, split, the walk's "
+            "Forty pages in a row to a file, one line per event, by the export's own code (decode, split, the walk's "
             "checks, the part file), against `orjson.loads`, `orjson.dumps` of each event, join and write. CPU time."
         ),
         measure=page_to_lines,

@@ -1,16 +1,16 @@
-"""A made-up log of any length: one event a second, so that a time is an index, and any page is made from arithmetic."""
+"""A synthetic log of any length: one event a second, so a time is an index and every page can be computed."""
 
 from datetime import UTC, datetime
 from functools import lru_cache
 from math import ceil, floor
 
 END = datetime(2026, 1, 1, tzinfo=UTC)
-"""When every log ends. That is long ago, so no event is near enough to now to be left for a next run."""
+"""The end of every log: long ago, so that an export leaves no recent event to its next run."""
 
 PAGE = 100
 _END_S = int(END.timestamp())
-_INTO_ITS_SECOND = 0.5  # an event happens half a second into its own
-# The keys, and about the values, that were recorded of the server: 337 bytes an event.
+_INTO_ITS_SECOND = 0.5  # every event happens half a second into its second
+# The keys of recorded events, and values of similar length: 337 bytes an event.
 _EVENT = (
     b'{"account":"acme","action":"%b","name":"acme/service-%02d","actor":"%b","data":{%b},"timestamp":"%%b:%%02d.%bZ",'
     b'"action_description":"%b","event_id":"%%08x-7d1c-4f0e-9b5a-5e2f7c9d1a60"}'
@@ -31,13 +31,13 @@ _EVENTS = [
 
 
 def account(events: int, number: int = 0) -> str:
-    """Return the name of an account whose log has so many events."""
+    """Return the name of an account whose log has this many events."""
     return f"e{events}-{number}"
 
 
 @lru_cache(maxsize=2048)
 def body(first: int, end: int) -> bytes:
-    """Return the page with the events from one place to before another."""
+    """Return a page with the events from index *first* to before *end*."""
     seconds = range(_END_S - 1 - first, _END_S - 1 - end, -1)
     values = [value for index, at in enumerate(seconds, first) for value in (_minute(at // 60), at % 60, index)]
     return _template(first % len(_EVENTS), end - first) % tuple(values)
@@ -54,13 +54,13 @@ def _template(first: int, length: int) -> bytes:
 
 
 def page(events: int, number: int, *, since: datetime | None = None, until: datetime | None = None) -> bytes:
-    """Return a page of a log, of the events between two moments, both inclusive.
+    """Return a page of the events between two times, both inclusive.
 
     Args:
-        events: How many events the log has.
-        number: Which page, from 1.
-        since: From when on.
-        until: Up to when.
+        events: Number of events in the log.
+        number: Number of the page, from 1.
+        since: Time of the oldest event.
+        until: Time of the newest event.
     """
     newest, oldest = 0, events
     latest_s = _END_S - 1 + _INTO_ITS_SECOND

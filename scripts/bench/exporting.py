@@ -1,4 +1,4 @@
-"""Whole exports to files: by hubapi, and by what one would write without it."""
+"""Whole exports to files: with hubapi, and with the alternatives."""
 
 import asyncio
 import json
@@ -25,26 +25,26 @@ from scripts.bench.measure import Stopwatch, stopwatch
 from scripts.bench.server import ROOT
 
 _USER, _PASSWORD = "moby", "hunter2-hunter2"
-_TLS = ssl.create_default_context()  # once: making it takes 30 ms, and nobody exports by that
+_TLS = ssl.create_default_context()  # made once: it takes 30 ms, which are not part of an export
 
 _split = msgspec.json.Decoder(RawPage).decode
 
 
 @frozen
 class Job:
-    """An export: of so many accounts side by side, each of so many events."""
+    """An export of `width` accounts at once, with `size` events each."""
 
     width: int
     size: int
 
     @property
     def accounts(self) -> list[str]:
-        """Their names."""
+        """The names of the accounts."""
         return [events.account(self.size, number) for number in range(self.width)]
 
     @property
     def events(self) -> int:
-        """How many there are in all."""
+        """The total number of events."""
         return self.width * self.size
 
 
@@ -53,10 +53,10 @@ Exporter: TypeAlias = Callable[[str, Job, Path], Coroutine[Any, Any, object]]
 
 
 def run(export: Exporter, url: str, job: Job) -> Stopwatch:
-    """Export into a folder that is removed again, and return what it took.
+    """Export into a temporary folder, and return the time it took.
 
     Raises:
-        RuntimeError: an event is missing.
+        RuntimeError: An event is missing.
     """
     with tempfile.TemporaryDirectory(prefix="hubapi-bench-") as place:
         with stopwatch() as watch:
@@ -74,7 +74,7 @@ async def by_hubapi(url: str, job: Job, folder: Path) -> None:
 
 
 async def by_httpx(url: str, job: Job, folder: Path) -> None:
-    """Export with `httpx.AsyncClient` as it comes, and nothing more: no retry, no limit, no check, no sync."""
+    """Export with a default `httpx.AsyncClient` alone: no retry, no rate limit, no checks, no fsync."""
     async with httpx.AsyncClient(base_url=url, verify=_TLS) as client:
         client.headers["authorization"] = f"Bearer {await _token(client)}"
 
@@ -82,9 +82,9 @@ async def by_httpx(url: str, job: Job, folder: Path) -> None:
             with (folder / f"{account}.jsonl").open("wb") as file:
                 for number in count(1):
                     query: Query = {"to": events.END.isoformat(), "page": number, "page_size": events.PAGE}
-                    answer = await client.get(f"/v2/auditlogs/{account}", params=query)
-                    answer.raise_for_status()
-                    logs = _split(answer.content).logs or []
+                    response = await client.get(f"/v2/auditlogs/{account}", params=query)
+                    response.raise_for_status()
+                    logs = _split(response.content).logs or []
                     file.write(b"\n".join([*logs, b""]))
                     if len(logs) < events.PAGE:
                         return
@@ -93,8 +93,8 @@ async def by_httpx(url: str, job: Job, folder: Path) -> None:
 
 
 async def _token(client: httpx.AsyncClient) -> str:
-    answer = await client.post("/v2/users/login", json={"username": _USER, "password": _PASSWORD})
-    token: str = answer.json()["token"]
+    response = await client.post("/v2/users/login", json={"username": _USER, "password": _PASSWORD})
+    token: str = response.json()["token"]
     return token
 
 
@@ -106,7 +106,7 @@ async def _side_by_side(one: Callable[[str], Coroutine[Any, Any, None]], job: Jo
 
 @contextmanager
 def generated() -> Generator[Exporter]:
-    """Have openapi-python-client write a client from the corrected description, and export with that."""
+    """Generate a client with openapi-python-client from the corrected description, and export with it."""
     with tempfile.TemporaryDirectory(prefix="hubapi-bench-") as place:
         description, package = Path(place, "hub.json"), "hub_by_openapi_python_client"
         python = [sys.executable, "-m"]
@@ -129,7 +129,7 @@ def _quietly(command: list[str]) -> None:
 
 
 def _by_generated(make_client: Any, get_logs: Any) -> Exporter:
-    """Return the loop that its users write: its models, and `to_dict` of each for the file."""
+    """Return an export with the generated client: decode its models, and write `to_dict` of each."""
 
     async def export(url: str, job: Job, folder: Path) -> None:
         async with httpx.AsyncClient(base_url=url, verify=_TLS) as client:

@@ -1,7 +1,7 @@
-"""Costs, the rounds they are measured in, and what a row of the table says of them.
+"""Costs, the rounds in which they are measured, and the rows of the table.
 
-Absolute times drift by a factor of two on a busy machine: so what is compared runs by turns, each round gives one
-ratio, and the median of these is what counts. Ratios of wall times spread too where the machine is not ours alone.
+Absolute times drift by a factor of two on a busy machine. So the subjects of a comparison run alternately, each round
+gives one ratio, and the median ratio counts. On a shared machine, ratios of wall times vary as well.
 """
 
 import gc
@@ -14,18 +14,18 @@ from typing import Literal, TypeAlias
 from attrs import define, field, frozen
 
 Subject: TypeAlias = Callable[[], float]
-"""Does some work, and returns what it cost: seconds a unit of work, mostly."""
+"""Does some work and returns its cost, usually in seconds per unit of work."""
 
 
 @frozen(kw_only=True)
 class Plan:
-    """How much to measure: `quick` is only to see that it works."""
+    """The amount of work to measure; `quick` only checks that the benchmark runs."""
 
     rounds: int = 5
     quick: bool = False
 
     def size(self, full: int, quick: int) -> int:
-        """Return how much work to do."""
+        """Return the amount of work to do."""
         return quick if self.quick else full
 
 
@@ -34,13 +34,13 @@ class Result:
     """One line of the table.
 
     Attributes:
-        what: What was measured.
-        samples: One value for each round, or each case.
-        target: What the worst that is taken for good.
+        what: The quantity that was measured.
+        samples: One value for each round or case.
+        target: The worst acceptable value.
         better: Whether less is better, or more.
-        judged: Which of the values has to reach the target.
-        unit: Of the values; `x` for a ratio.
-        note: What else there is to know.
+        judged: The value that has to reach the target.
+        unit: The unit of the values; `x` for a ratio.
+        note: Further information.
     """
 
     what: str
@@ -53,12 +53,12 @@ class Result:
 
     @property
     def median(self) -> float:
-        """The one in the middle."""
+        """The median of the samples."""
         return median(self.samples)
 
     @property
     def passes(self) -> bool:
-        """Whether it reaches its target."""
+        """Whether the result reaches its target."""
         worst = max if self.better == "less" else min
         value = self.median if self.judged == "median" else worst(self.samples)
         return value <= self.target if self.better == "less" else value >= self.target
@@ -69,10 +69,10 @@ class Row:
     """One part of the benchmark.
 
     Attributes:
-        number: What it is asked for by.
-        explains: What is compared with what, and what is fair about it: for `docs/performance.md`.
-        measure: Measures it.
-        subject: hubapi's part of it alone, to be profiled; None where there is nothing to see.
+        number: Its number on the command line and in the table.
+        explains: The comparison and its conditions, for `docs/performance.md`.
+        measure: Takes the measurements.
+        subject: hubapi's part alone, for the profiler; None if there is nothing to profile.
     """
 
     number: int
@@ -91,7 +91,7 @@ class Stopwatch:
 
 @contextmanager
 def stopwatch() -> Generator[Stopwatch]:
-    """Measure a block, by the clock and in CPU time of all threads, from a clean heap on."""
+    """Measure the wall time and the CPU time of a block, all threads included, after a garbage collection."""
     watch = Stopwatch()
     gc.collect()
     wall, cpu = time.perf_counter(), time.process_time()
@@ -100,7 +100,7 @@ def stopwatch() -> Generator[Stopwatch]:
 
 
 def by_turns(rounds: int, *subjects: Subject) -> list[tuple[float, ...]]:
-    """Return what each subject cost in each round, after one that doesn't count; each goes first in its turn."""
+    """Return the cost of each subject in each round, after a warm-up round; the order rotates."""
     costs: list[tuple[float, ...]] = []
     for number in range(-1, rounds):
         order = [(number + place) % len(subjects) for place in range(len(subjects))]
@@ -111,5 +111,5 @@ def by_turns(rounds: int, *subjects: Subject) -> list[tuple[float, ...]]:
 
 
 def ratios(rounds: int, ours: Subject, theirs: Subject) -> tuple[float, ...]:
-    """Return, for each round, what ours cost in theirs."""
+    """Return the ratio of our cost to theirs in each round."""
     return tuple(mine / other for mine, other in by_turns(rounds, ours, theirs))

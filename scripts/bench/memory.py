@@ -1,4 +1,4 @@
-"""Row 6: how much memory an export takes at most."""
+"""Row 6: the peak memory of an export."""
 
 import json
 import subprocess
@@ -11,7 +11,7 @@ from scripts.bench.measure import Plan, Result, Row
 from scripts.bench.one_export import STATUS
 from scripts.bench.server import ROOT, serving
 
-_ACCOUNTS = 16  # which is what an export reads side by side, unless told otherwise
+_ACCOUNTS = 16  # the default concurrency of an export
 
 
 def _measured(url: str, size: int) -> dict[str, float]:
@@ -25,7 +25,7 @@ def _measured(url: str, size: int) -> dict[str, float]:
 def peak(plan: Plan) -> list[Result]:
     """Row 6."""
     if not STATUS.exists():
-        raise NotImplementedError("row 6 is measured on Linux")
+        raise NotImplementedError("row 6 can only be measured on Linux")
     few, many = plan.size(10_000, 1600), plan.size(1_000_000, 3200)
     with serving() as url:
         rounds = [(_measured(url, few // _ACCOUNTS), _measured(url, many // _ACCOUNTS)) for _ in range(plan.rounds)]
@@ -55,8 +55,8 @@ ROWS = [
     Row(
         number=6,
         explains=(
-            "The resident set of a process that does nothing but export 16 organisations side by side, at its highest, "
-            "all of Python and the libraries in it (`VmHWM` of Linux)."
+            "The peak resident set (`VmHWM` on Linux) of a process that only exports 16 organisations at once, "
+            "Python and all libraries included."
         ),
         measure=peak,
     )

@@ -1,4 +1,4 @@
-"""One export, and the memory that it took: `python -m scripts.bench.one_export URL FOLDER ACCOUNT...`."""
+"""One export and its peak memory: `python -m scripts.bench.one_export URL FOLDER ACCOUNT...`."""
 
 import json
 import sys
@@ -8,9 +8,9 @@ STATUS = Path("/proc/self/status")
 
 
 def _mb(name: str) -> float:
-    """Return one of Linux's counts of this process: `VmRSS` now, `VmHWM` at most.
+    """Return a figure of `/proc/self/status` in MB: `VmRSS` is the current memory, `VmHWM` the peak.
 
-    Not `getrusage`: its `ru_maxrss` begins with that of the process which started this one.
+    `getrusage` would be wrong: its `ru_maxrss` starts with the peak of the parent process.
     """
     (line,) = (line for line in STATUS.read_text(encoding="ascii").splitlines() if line.startswith(f"{name}:"))
     return int(line.split()[1]) / 1024
@@ -18,7 +18,7 @@ def _mb(name: str) -> float:
 
 def _main(url: str, folder: str, *accounts: str) -> None:
     bare = _mb("VmRSS")
-    # Imported in between, to say what that takes.
+    # Imported here, so that their memory can be measured.
     import anyio  # noqa: PLC0415
 
     import hubapi  # noqa: PLC0415

@@ -1,21 +1,22 @@
-"""Row 4: what the pipeline adds to its own transport, in CPU time a request."""
+"""Row 4: the CPU time that the pipeline adds to each request of its transport."""
 
 import time
 from collections.abc import Awaitable, Callable
 from statistics import median
+from typing import Any
 
 import anyio
 
 from hubapi import AsyncHub, Password
-from hubapi._codec.codec import build_request
+from hubapi._codec.request import build_request
 from hubapi._generated.models.audit_logs import GetAuditLogsResponse
 from hubapi._operation import Operation
-from hubapi._transport.transport import Request
+from hubapi._transport.transport import Request, Response
 from scripts.bench import events
 from scripts.bench.measure import Plan, Result, Row, stopwatch
 from scripts.bench.server import serving
 
-_BLOCK = 64  # calls between two turns
+_BLOCK = 64  # calls before the other subject runs
 _SMALL: Operation[GetAuditLogsResponse] = Operation(
     id="audit_logs.list",
     method="GET",
@@ -26,20 +27,25 @@ _SMALL: Operation[GetAuditLogsResponse] = Operation(
 )
 
 
+async def _no_login(operation: Operation[Any]) -> Response:
+    raise RuntimeError(f"{operation!r}: the hub has a token already")
+
+
 async def _measured(url: str, width: int, rounds: int, blocks: int) -> Result:
-    """Measure, in each round, how many microseconds a call of the pipeline takes more than one of its transport."""
+    """Measure in each round the microseconds that a call of the pipeline takes beyond one of its transport."""
     async with AsyncHub(Password("moby", "hunter2-hunter2"), base_url=url) as hub:
         pipeline = hub._pipeline  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
-        line = pipeline.line
-        bearer = (await line.bearers["bearer"].token()).secret
-        with_headers = build_request(line.base_url, _SMALL, line.user_agent)
+        session = pipeline.session
+        await pipeline.send(_SMALL)
+        bearer = (await session.authentication.providers["bearer"].token(_no_login)).secret
+        with_headers = build_request(session.base_url, _SMALL, session.user_agent)
         bare = Request(method="GET", url=with_headers.url, headers=with_headers.headers, bearer=bearer)
 
         async def ours() -> object:
             return await pipeline.send(_SMALL)
 
         async def theirs() -> object:
-            return await line.transport.send(bare)
+            return await session.transport.send(bare)
 
         await _cpu_s(ours, width)
         await _cpu_s(theirs, width)
@@ -60,7 +66,7 @@ async def _measured(url: str, width: int, rounds: int, blocks: int) -> Result:
 
 
 async def _cpu_s(call: Callable[[], Awaitable[object]], width: int) -> float:
-    """Return the CPU time of a block of calls, so many under way at once."""
+    """Return the CPU time of a block of calls, with `width` in flight."""
 
     async def work() -> None:
         for _ in range(_BLOCK // width):
@@ -97,8 +103,8 @@ ROWS = [
     Row(
         number=4,
         explains=(
-            "One event asked for by the pipeline (building the request, gate, token, retry, hooks, codec), less the "
-            "same request handed to the same transport, the same connections. CPU time."
+            "A request for one event through the pipeline (building the request, rate limiter, token, retry, hooks, "
+            "codec), less the same request sent by the same transport on the same connections. CPU time."
         ),
         measure=overhead,
         subject=_profile,

@@ -1,4 +1,4 @@
-"""Where the CPU time of a row's subject goes: by part, then by function."""
+"""A profile of the CPU time of a row's subject: by package or module, then by function."""
 
 import cProfile
 import pstats
@@ -15,10 +15,10 @@ _PART = re.compile(r".*/site-packages/(\w+)|.*/(hubapi/\w+(?:/\w+)?)\.py|.*/(scr
 
 
 def profile(row: Row, plan: Plan) -> int:
-    """Run a row's subject under cProfile, print what it finds, and return the exit status.
+    """Run a row's subject under cProfile, print the profile, and return the exit status.
 
-    It sees the event loop's thread alone, in that thread's CPU time, and makes small functions look dearer than they
-    are: good for finding what to look at, not for saying what it costs.
+    The profile has the CPU time of the event loop's thread alone, and overstates small functions: use it to find the
+    code to look at, not to measure it.
     """
     if row.subject is None:
         print(f"row {row.number} has nothing to profile", file=sys.stderr)
@@ -38,6 +38,6 @@ def profile(row: Row, plan: Plan) -> int:
 
 
 def _part(file: str) -> str:
-    """Return the package of a dependency, the module of hubapi, or what else a file belongs to."""
+    """Return the package of a dependency, the module of hubapi, or the module of the standard library of a file."""
     place = _PART.match(file)
     return "built-in functions" if place is None else next(name for name in place.groups() if name)

@@ -1,4 +1,4 @@
-"""The table: for the terminal, for `docs/performance.md`, as JSON."""
+"""The table of results: for the terminal, for `docs/performance.md`, and as JSON."""
 
 import os
 import platform
@@ -17,11 +17,10 @@ PAGE = ROOT / "docs" / "performance.md"
 Table: TypeAlias = Mapping[int, Sequence[Result]]
 """The results of each row, by its number."""
 
-_BEGIN, _END = "<!-- Written by `nox -s bench -- --docs`. -->", "<!-- Until here. -->"
+_BEGIN, _END = "<!-- Written by `nox -s bench -- --docs`. -->", "<!-- End of the table. -->"
 _LIBRARIES = (
     "httpx",
     "httpcore",
-    "httptools",
     "anyio",
     "msgspec",
     "attrs",
@@ -29,15 +28,15 @@ _LIBRARIES = (
     "orjson",
     "openapi-python-client",
 )
-_HEAD = ("row", "what", "target", "median", "lowest .. highest", "verdict", "beside")
+_HEAD = ("row", "what", "target", "median", "lowest .. highest", "result", "details")
 
 
 def conditions(rounds: int) -> list[str]:
-    """Say under which circumstances it was measured."""
+    """Return the conditions of the measurement: date, machine, load, versions."""
     libraries = ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
     machine = f"{platform.python_implementation()} {platform.python_version()}, {os.cpu_count()} x {_processor()}"
     when = f"{datetime.now(UTC):%Y-%m-%d}, {machine}, {platform.system()}, load {os.getloadavg()[0]:.1f}"
-    return [f"{when}; {rounds} rounds by turns, after one that doesn't count", libraries]
+    return [f"{when}; {rounds} alternating rounds after a warm-up", libraries]
 
 
 def _processor() -> str:
@@ -49,7 +48,7 @@ def _processor() -> str:
 
 
 def cells(number: int, result: Result) -> tuple[str, ...]:
-    """Return a line of the table."""
+    """Return the cells of a row of the table."""
     limit = "<=" if result.better == "less" else ">="
     unit = f" {result.unit}".rstrip()
     return (
@@ -68,7 +67,7 @@ def _short(value: float) -> str:
 
 
 def plain(table: Table) -> str:
-    """Return the table for a terminal: a line each, what else there is to know below it."""
+    """Return the table for a terminal: one line per result, with its note below."""
     lines = [_HEAD[:-1], *(cells(number, result) for number, results in table.items() for result in results)]
     widths = [max(len(line[place]) for line in lines) for place in range(len(_HEAD) - 1)]
     text: list[str] = []
@@ -79,7 +78,7 @@ def plain(table: Table) -> str:
 
 
 def markdown(table: Table, rounds: int, explanations: Mapping[int, str]) -> str:
-    """Return the table for the documentation, with the circumstances, and with what each row compares."""
+    """Return the table for the documentation, with the conditions and an explanation of each row."""
     lines = [_HEAD, tuple("---" for _ in _HEAD)]
     lines += [cells(number, result) for number, results in table.items() for result in results]
     rows = "\n".join(f"| {' | '.join(line)} |" for line in lines)
@@ -88,20 +87,20 @@ def markdown(table: Table, rounds: int, explanations: Mapping[int, str]) -> str:
 
 
 def rewrite(text: str, page: Path = PAGE) -> None:
-    """Put the table in its place in the documentation.
+    """Replace the table in the documentation.
 
     Raises:
-        ValueError: the place is not marked.
+        ValueError: The page has no markers for the table.
     """
     before, begin, rest = page.read_text(encoding="utf-8").partition(_BEGIN)
     _, end, after = rest.partition(_END)
     if not (begin and end):
-        raise ValueError(f"{page} does not say where the table goes: between {_BEGIN} and {_END}")
+        raise ValueError(f"{page} has no place for the table: it goes between {_BEGIN} and {_END}")
     page.write_text(f"{before}{begin}\n\n{text}\n{end}{after}", encoding="utf-8")
 
 
 def save(table: Table, rounds: int, path: Path) -> None:
-    """Write everything that was measured, as JSON."""
+    """Write all figures as JSON."""
     results = [
         {
             "row": number,

@@ -1,7 +1,7 @@
-"""As much of Docker Hub as an export asks for, fast enough not to be what is measured; a process of its own.
+"""The part of Docker Hub that an export needs, in a process of its own and fast enough not to affect the figures.
 
-It answers logins, the actions of an account, and pages of `events`; it says that nearly everything is still allowed.
-`python -m scripts.bench.server` prints its URL, and serves until its standard input ends.
+It serves logins, the actions of an account, and pages of `events`, with headers of a rate limit that is nearly unused.
+`python -m scripts.bench.server` prints its URL and serves until its standard input ends.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ _PIPELINED = 32
 
 @contextmanager
 def serving() -> Generator[str]:
-    """Serve in another process as long as the block lasts; the URL."""
+    """Serve in another process for the duration of the block, and yield the URL."""
     command = [sys.executable, "-m", "scripts.bench.server"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         try:
@@ -35,8 +35,8 @@ def serving() -> Generator[str]:
             process.communicate("")
 
 
-def pages_a_second(url: str, pages: int) -> float:
-    """Return how many different pages it serves a second to one who does nothing with them, 32 asked for at a time."""
+def pages_per_second(url: str, pages: int) -> float:
+    """Return the number of different pages that it serves per second to a client that discards them, 32 in flight."""
     host = urlsplit(url)
     with socket.create_connection((host.hostname or "", host.port or 0)) as connection:
         began = time.perf_counter()
@@ -54,7 +54,7 @@ class _Connection(asyncio.Protocol):
         self._pending = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)  # noqa: S101 - of a socket
+        assert isinstance(transport, asyncio.WriteTransport)  # noqa: S101 - a socket's transport
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
@@ -65,7 +65,7 @@ class _Connection(asyncio.Protocol):
             if len(self._pending) < end:
                 return
             self._pending = self._pending[end:]
-            status, body = _answer(head.split(b" ", 2)[1].decode())
+            status, body = _respond(head.split(b" ", 2)[1].decode())
             self._transport.write(
                 b"%b%b%d\r\n\r\n%b" % (_STATUS_LINES[status], _headers(int(time.time())), len(body), body)
             )
@@ -88,7 +88,7 @@ def _headers(second: int) -> bytes:
 _STATUS_LINES = {status: f"HTTP/1.1 {status} {status.phrase}\r\n".encode() for status in HTTPStatus}
 
 
-def _answer(target: str) -> tuple[HTTPStatus, bytes]:
+def _respond(target: str) -> tuple[HTTPStatus, bytes]:
     parts = urlsplit(target)
     match parts.path.split("/")[2:]:
         case ["users", "login"]:

@@ -1,4 +1,4 @@
-"""Rows 3, 5 and 9: how many events a second, against others, and whether that depends on how many there are."""
+"""Rows 3, 5 and 9: events per second against the alternatives, and the growth of the cost with the number of events."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -15,7 +15,7 @@ from scripts.bench.server import serving
 
 @define
 class _Contestant:
-    """One way of exporting a job, and what it took each time."""
+    """One way of exporting a job, and the costs of each run."""
 
     export: Exporter
     url: str
@@ -24,7 +24,7 @@ class _Contestant:
     cpu_s: list[float] = field(factory=list[float])
 
     def __call__(self) -> float:
-        """Export once; the seconds an event took."""
+        """Export once, and return the seconds per event."""
         watch = exporting.run(self.export, self.url, self.job)
         self.rates.append(self.job.events / watch.wall_s)
         self.cpu_s.append(watch.cpu_s)
@@ -91,7 +91,7 @@ def _growth(plan: Plan, jobs: Sequence[Job], what: str) -> Result:
     )
     each = ", ".join(f"{cost * 1e6:.1f}" for cost in middle)
     return Result(
-        what=f"CPU an event more, {what}: the dearest, x the median of the others",
+        what=f"CPU per additional event, {what}: the highest, x the median of the others",
         samples=tuple(max(some) / median(sorted(some)[:-1]) for some in costs),
         target=1.5,
         note=f"{each} us; time ~ n^{slope:.2f}; the smallest export {1000 * median(r[0] for r in rounds):.0f} ms",
@@ -99,7 +99,7 @@ def _growth(plan: Plan, jobs: Sequence[Job], what: str) -> Result:
 
 
 def _cpu_an_export(url: str, job: Job, times: int) -> float:
-    """Export so many times over, and return what one took."""
+    """Export repeatedly, and return the mean CPU time."""
     return sum(exporting.run(exporting.by_hubapi, url, job).cpu_s for _ in range(times)) / times
 
 
@@ -112,10 +112,10 @@ ROWS = [
     Row(
         number=3,
         explains=(
-            "`hub.audit_logs.export` of 8, and of 32, organisations side by side, against `httpx.AsyncClient` as it "
-            "comes (100 connections, 20 of them kept: keeping all changed nothing), msgspec into raw events, join and "
-            "write. Both log in, ask for the same pages, and write the same lines; hubapi also checks each page, sorts "
-            "the oldest first, and syncs. Wall time."
+            "`hub.audit_logs.export` of 8, and of 32, organisations at once, against a default `httpx.AsyncClient` "
+            "(100 connections, 20 of them kept: keeping all changed nothing), msgspec into raw events, join and write. "
+            "Both log in, request the same pages, and write the same lines; hubapi also checks each page, sorts the "
+            "oldest first, and syncs. Wall time."
         ),
         measure=against_httpx,
         subject=_profile,
@@ -123,8 +123,8 @@ ROWS = [
     Row(
         number=5,
         explains=(
-            "The same against the client that openapi-python-client generates, at that moment, from the corrected "
-            "description: its models, and `json.dumps(event.to_dict())` for each line. Wall time."
+            "The same against a client that openapi-python-client generates from the corrected description: its "
+            "models, and `json.dumps(event.to_dict())` for each line. Wall time."
         ),
         measure=against_generated,
         subject=_profile,
@@ -132,7 +132,7 @@ ROWS = [
     Row(
         number=9,
         explains=(
-            "What each event more than those of the smallest export costs, in exports of growing size; short ones are "
+            "The cost of each event beyond those of the smallest export, in exports of growing size; short ones are "
             "repeated. CPU time."
         ),
         measure=growth,

@@ -1,9 +1,9 @@
-"""The generator: an OpenAPI description in, attrs models and async endpoint functions out.
+"""The generator: turns an OpenAPI description into attrs models and async endpoint functions.
 
-Six stages, each a module whose result can be printed and read::
+Seven stages, each a module whose result can be printed::
 
-    load -> patch -> lower (to ir) -> names -> emit -> write
+    load -> merge -> patch -> lower (to ir) -> names -> emit -> write
 
-It is a closed world: what a stage does not know, it refuses, with the file, the line and the JSON pointer.
-Nothing is written unless everything was understood.
+Anything that a stage does not know is an error that names the file, the line and the JSON pointer. Nothing is written
+unless everything was understood.
 """

@@ -6,55 +6,88 @@ import json
 import sys
 from pathlib import Path
 
-from scripts.generate import emit, lower, names, patch, write
+from attrs import frozen
+
+from scripts.generate import emit, lower, merge, names, patch, write
 from scripts.generate.load import SpecError, load
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@frozen
+class Sources:
+    """The files to generate from."""
+
+    spec: Path
+    additions: Path
+    fixes: Path
+    names: Path
+
+    @classmethod
+    def of(cls, folder: Path) -> "Sources":
+        """Return the files of a folder, under their usual names."""
+        return cls(*(folder / f"{name}.yaml" for name in ("latest", "additions", "fixes", "names")))
+
+
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m scripts.generate", description=__doc__)
-    openapi = ROOT / "openapi"
-    parser.add_argument("--spec", type=Path, default=openapi / "latest.yaml", help="the description")
-    parser.add_argument("--fixes", type=Path, default=openapi / "fixes.yaml", help="the corrections to it")
-    parser.add_argument("--names", type=Path, default=openapi / "names.yaml", help="the pinned names")
-    parser.add_argument("--out", type=Path, default=ROOT / "hubapi" / "_generated", help="the folder to replace")
-    instead = parser.add_mutually_exclusive_group()
-    instead.add_argument("--check", action="store_true", help="write nothing; exit 1 where the folder differs")
-    instead.add_argument(
-        "--corrected", type=Path, metavar="FILE", help="write the corrected description alone, as JSON, for other tools"
+    usual = Sources.of(ROOT / "openapi")
+    parser.add_argument("--spec", type=Path, default=usual.spec, help="the description")
+    parser.add_argument(
+        "--additions", type=Path, default=usual.additions, help="the operations that the description lacks"
     )
-    parser.add_argument("--propose", action="store_true", help="accept the proposed name where none is pinned")
+    parser.add_argument("--fixes", type=Path, default=usual.fixes, help="the corrections to it")
+    parser.add_argument("--names", type=Path, default=usual.names, help="the pinned names")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=ROOT / "hubapi" / "_generated",
+        help="the folder to replace; its import name includes each parent that has an __init__.py",
+    )
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument("--check", action="store_true", help="write nothing; exit 1 if the folder differs")
+    instead.add_argument(
+        "--corrected", type=Path, metavar="FILE", help="only write the corrected description, as JSON, for other tools"
+    )
+    parser.add_argument("--propose", action="store_true", help="accept the proposed name of anything without a pin")
     return parser.parse_args(argv)
 
 
-def generate(spec: Path, fixes: Path, pins: Path, *, propose: bool) -> tuple[dict[str, bytes], list[str]]:
-    """Run the stages up to the formatted modules; also return which fixes are obsolete.
+def generate(sources: Sources, package: str, *, propose: bool) -> tuple[dict[str, bytes], list[str]]:
+    """Run every stage but the last.
+
+    Args:
+        sources: The files to read.
+        package: The import name of the package to generate.
+        propose: Accept the proposed name of anything without a pin.
+
+    Returns:
+        The formatted modules by relative path, and a message for each fix that is no longer needed.
 
     Raises:
-        SpecError: something was not understood; nothing has been written.
+        SpecError: Something was not understood. Nothing has been written.
 
     """
-    patched = patch.patch(load(spec), load(fixes))
-    api = lower.lower(patched.document)
-    resolved = names.resolve(api, load(pins), patched.document, propose=propose)
-    digest = hashlib.sha256(spec.read_bytes() + b"\0" + fixes.read_bytes()).hexdigest()[:16]
-    source = f"{spec.name} and {fixes.name} (sha256 {digest})"
-    header = f"{write.HEADER}{source}: do not edit.\n"
-    return write.formatted(emit.emit(api, resolved, header)), patched.obsolete
+    corrected = correct(sources)
+    api = lower.lower(corrected.document)
+    resolved = names.resolve(api, load(sources.names), corrected.document, propose=propose)
+    read = (sources.spec, sources.additions, sources.fixes)
+    digest = hashlib.sha256(b"\0".join(path.read_bytes() for path in read)).hexdigest()[:16]
+    origin = f"{sources.spec.name}, {sources.additions.name} and {sources.fixes.name} (sha256 {digest})"
+    header = f"{write.HEADER}{origin}: do not edit.\n"
+    modules = emit.emit(api, resolved, package=package, header=header)
+    return write.formatted(modules, package), corrected.obsolete
 
 
-def correct(spec: Path, fixes: Path) -> tuple[bytes, list[str]]:
-    """Return the corrected description as JSON, and which fixes are obsolete.
-
-    JSON, because readers of YAML disagree on what `200:` and `2021-02-19T01:34:35Z` are.
+def correct(sources: Sources) -> patch.Patched:
+    """Return the description with the additions, corrected by the fixes.
 
     Raises:
-        SpecError: a file can't be read, or a fix does not apply.
+        SpecError: A file can't be read, or an addition or a fix does not apply.
 
     """
-    patched = patch.patch(load(spec), load(fixes))
-    return json.dumps(patched.document.value, indent=2, ensure_ascii=False).encode() + b"\n", patched.obsolete
+    merged = merge.merge(load(sources.spec), load(sources.additions))
+    return patch.patch(merged, load(sources.fixes))
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -69,19 +102,27 @@ def main(argv: list[str] | None = None) -> int:
         return 1
 
 
+def _sources(arguments: argparse.Namespace) -> Sources:
+    return Sources(arguments.spec, arguments.additions, arguments.fixes, arguments.names)
+
+
 def _write_corrected(arguments: argparse.Namespace) -> int:
-    content, obsolete = correct(arguments.spec, arguments.fixes)
-    _report(obsolete)
+    """Write the corrected description as JSON: readers of YAML disagree on `200:` and `2021-02-19T01:34:35Z`."""
+    sources = _sources(arguments)
+    corrected = correct(sources)
+    _report(corrected.obsolete)
+    content = json.dumps(corrected.document.value, indent=2, ensure_ascii=False) + "\n"
     try:
-        arguments.corrected.write_bytes(content)
+        arguments.corrected.write_bytes(content.encode())
     except OSError as error:
         raise SpecError([f"{arguments.corrected}: can't be written: {error}"]) from None
-    print(f"{arguments.corrected}: {arguments.spec.name} as corrected by {arguments.fixes.name}")
+    print(f"{arguments.corrected}: {sources.spec.name} as corrected by {sources.fixes.name}")
     return 0
 
 
 def _write_modules(arguments: argparse.Namespace) -> int:
-    modules, obsolete = generate(arguments.spec, arguments.fixes, arguments.names, propose=arguments.propose)
+    package = write.package_of(arguments.out)
+    modules, obsolete = generate(_sources(arguments), package, propose=arguments.propose)
     _report(obsolete)
     if arguments.check:
         found = write.differences(modules, arguments.out)

@@ -1,6 +1,6 @@
-"""What the description says, in the generator's own words: no OpenAPI below this point.
+"""The intermediate representation: a description without OpenAPI's own terms.
 
-Types are values that can be compared; models are known by the JSON pointer that defines them.
+Types are values that can be compared. A model is identified by the JSON pointer that defines it.
 """
 
 from collections.abc import Callable
@@ -43,7 +43,7 @@ class Map:
 
 @frozen
 class Enum:
-    """Strings that the description lists; on an answer the list is open."""
+    """Strings that the description lists; in a response the list is open."""
 
     values: tuple[str, ...]
 
@@ -73,18 +73,20 @@ class Field:
 
 @frozen
 class Model:
-    """An object with known properties; those of its `bases` (allOf) are among them.
+    """An object with known properties.
 
-    `requests` and `answers` say which way it travels, `operations` (keys) who uses it.
+    Attributes:
+        requests: Whether requests contain it.
+        responses: Whether responses contain it.
+        operations: The keys of the operations that use it.
     """
 
     pointer: str
     fields: tuple[Field, ...]
     required: frozenset[str]
     doc: str
-    bases: frozenset[str]
     requests: bool = False
-    answers: bool = False
+    responses: bool = False
     operations: frozenset[str] = frozenset()
 
     @property
@@ -95,7 +97,7 @@ class Model:
 
 @frozen
 class Alias:
-    """A component that is another name for a type."""
+    """A component that is another name of a type."""
 
     pointer: str
     target: Type
@@ -116,7 +118,7 @@ class Parameter:
 
 @frozen
 class Body:
-    """What an operation sends."""
+    """The request body of an operation."""
 
     media_type: str
     type: Type
@@ -135,16 +137,20 @@ class Operation:
     parameters: tuple[Parameter, ...]
     body: Body | None
     result: Type
-    failures: dict[str, Type]
+    failures: tuple[str, ...]
+    """The statuses of its error responses."""
+    errors: dict[str, Type]
+    """The types of those error responses that have a model, by status."""
     auth: Auth
     deprecated: bool
+    repeatable: bool
     summary: str
     doc: str
     anchor: str
 
     @property
     def key(self) -> str:
-        """What names.yaml calls it."""
+        """Its key in names.yaml."""
         return f"{self.method} {self.path}"
 
 
@@ -158,12 +164,12 @@ class Api:
 
 
 def is_component(pointer: str) -> bool:
-    """Whether a schema stands in `components/schemas`, rather than inside something else."""
+    """Return whether a schema is an entry of `components/schemas` rather than part of something else."""
     return pointer.startswith("#/components/schemas/") and pointer.count("/") == 3
 
 
 def refs(kind: Type) -> list[str]:
-    """Return the pointers a type mentions."""
+    """Return the pointers that a type mentions."""
     match kind:
         case Ref(pointer):
             return [pointer]
@@ -174,7 +180,7 @@ def refs(kind: Type) -> list[str]:
 
 
 def rewrite(kind: Type, new: Callable[[str], Type]) -> Type:
-    """Return the type with each pointer exchanged for what *new* makes of it."""
+    """Return the type with each pointer replaced by the result of *new*."""
     match kind:
         case Ref(pointer):
             return new(pointer)
@@ -189,5 +195,5 @@ def rewrite(kind: Type, new: Callable[[str], Type]) -> Type:
 
 
 def resolved(kind: Type, aliases: dict[str, Alias]) -> Type:
-    """Return the type with every alias replaced by what it stands for."""
+    """Return the type with every alias replaced by its target."""
     return rewrite(kind, lambda p: resolved(aliases[p].target, aliases) if p in aliases else Ref(p))

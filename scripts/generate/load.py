@@ -1,7 +1,7 @@
-"""Stage 1: strict YAML into plain values, remembering on which line each stands.
+"""Stage 1: strict YAML to plain values, with the line of each.
 
-Strict means: keys are strings (`200:` reads as `"200"`), timestamps stay the strings they were written as, duplicate
-keys, anchors, aliases and tags are refused, and only `true`, `false` and `null` are words with a meaning of their own.
+Strict means: keys are strings (`200:` reads as `"200"`), timestamps stay strings as written, duplicate keys, anchors,
+aliases and tags are errors, and only `true`, `false` and `null` are special words.
 """
 
 import re
@@ -20,7 +20,7 @@ _WORDS: dict[str, Value] = {"": None, "~": None, "null": None, "true": True, "fa
 
 
 class SpecError(Exception):
-    """What was asked for can't be done; `problems` are located messages, one a line."""
+    """The input can't be used; `problems` are messages with a place, one a line."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
@@ -48,20 +48,20 @@ class Document:
     problems: list[str] = field(factory=list[str])
 
     def where(self, pointer: str) -> str:
-        """Name the place *pointer* stands at, or its nearest ancestor that was written down."""
+        """Return the file, line and pointer of a value, or of its nearest ancestor that the file has."""
         known = pointer
         while known not in self.marks and "/" in known:
             known = known.rpartition("/")[0]
         return f"{self.marks[known]} {pointer}"
 
     def add_problem(self, pointer: str, message: str) -> None:
-        """Note that something is wrong at *pointer*; all problems are reported together."""
+        """Record a problem at *pointer*; all problems are reported together."""
         line = f"{self.where(pointer)}: {message}"
         if line not in self.problems:
             self.problems.append(line)
 
     def raise_problems(self) -> None:
-        """Raise what was noted so far, if anything."""
+        """Raise the problems recorded so far, if there are any."""
         if self.problems:
             raise SpecError(self.problems)
 
@@ -71,7 +71,7 @@ class Document:
         return Node(self, "#", self.value)
 
     def resolve(self, pointer: str) -> "Node | None":
-        """Return the node at *pointer* (`#/a/b`), or None where it leads nowhere."""
+        """Return the node at *pointer* (`#/a/b`), or None if there is none."""
         node: Node | None = self.root
         for step in steps(pointer):
             node = node.child(step) if node else None
@@ -80,39 +80,39 @@ class Document:
 
 @frozen
 class Node:
-    """A value of a document and where it stands: what stages read, so that every refusal has a place."""
+    """A value of a document with its pointer, so that every message can name its place."""
 
     document: Document
     pointer: str
     value: Value
 
     def problem(self, message: str) -> None:
-        """Note that something is wrong here."""
+        """Record a problem with this value."""
         self.document.add_problem(self.pointer, message)
 
     def mapping(self) -> "dict[str, Node]":
-        """Return the members of a mapping; anything else is a problem and reads as empty."""
+        """Return the members of a mapping; any other value is a problem and reads as empty."""
         if not isinstance(self.value, dict):
             self.problem(f"expected a mapping, found {spelled(self.value)}")
             return {}
         return {key: Node(self.document, child_pointer(self.pointer, key), v) for key, v in self.value.items()}
 
     def sequence(self) -> "list[Node]":
-        """Return the items of a sequence; anything else is a problem and reads as empty."""
+        """Return the items of a sequence; any other value is a problem and reads as empty."""
         if not isinstance(self.value, list):
             self.problem(f"expected a sequence, found {spelled(self.value)}")
             return []
         return [Node(self.document, child_pointer(self.pointer, n), v) for n, v in enumerate(self.value)]
 
     def string(self) -> str:
-        """Return a string; anything else is a problem and reads as empty."""
+        """Return a string; any other value is a problem and reads as empty."""
         if not isinstance(self.value, str):
             self.problem(f"expected a string, found {spelled(self.value)}")
             return ""
         return self.value
 
     def boolean(self) -> bool:
-        """Return a boolean; anything else is a problem and reads as false."""
+        """Return a boolean; any other value is a problem and reads as false."""
         if not isinstance(self.value, bool):
             self.problem(f"expected true or false, found {spelled(self.value)}")
             return False
@@ -128,17 +128,17 @@ class Node:
         return None
 
     def members(self, key: str) -> "dict[str, Node]":
-        """Return the members of the mapping *key*, none where it is absent."""
+        """Return the members of the mapping *key*, none if it is absent."""
         node = self.child(key)
         return node.mapping() if node else {}
 
     def items(self, key: str) -> "list[Node]":
-        """Return the items of the sequence *key*, none where it is absent."""
+        """Return the items of the sequence *key*, none if it is absent."""
         node = self.child(key)
         return node.sequence() if node else []
 
     def flag(self, key: str) -> bool:
-        """Return the boolean member *key*, or false where it is absent."""
+        """Return the boolean member *key*, or false if it is absent."""
         node = self.child(key)
         return node.boolean() if node else False
 
@@ -148,7 +148,7 @@ class Node:
         return Node(self.document, self.pointer, kept)
 
     def text(self, key: str) -> str:
-        """Return the string member *key*, or an empty one where it is absent."""
+        """Return the string member *key*, or an empty one if it is absent."""
         node = self.child(key)
         return node.string().strip() if node else ""
 
@@ -159,7 +159,7 @@ def child_pointer(pointer: str, key: str | int) -> str:
 
 
 def steps(pointer: str) -> list[str]:
-    """Return the names a JSON pointer leads along."""
+    """Return the unescaped steps of a JSON pointer."""
     return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
 
 
@@ -167,7 +167,7 @@ def load(path: Path) -> Document:
     """Read one strict YAML file.
 
     Raises:
-        SpecError: the file can't be read, isn't YAML, or uses what strict YAML refuses.
+        SpecError: The file can't be read, isn't YAML, or isn't strict YAML.
 
     """
     name = path.name
@@ -193,7 +193,7 @@ def load(path: Path) -> Document:
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """Refuses what makes one text mean another: YAML that is read by eye must read the same here."""
+    """Rejects anchors, aliases and tags: a text must mean what it reads as."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         event: Any = cast("Any", self).peek_event()
@@ -207,13 +207,13 @@ class _StrictLoader(yaml.SafeLoader):
 
 
 def _construct(document: Document, node: yaml.Node, pointer: str) -> Value:
-    """Turn a composed node into a value, noting marks and problems."""
+    """Turn a composed node into a value, and record marks and problems."""
     document.marks.setdefault(pointer, Mark(document.name, node.start_mark.line + 1))
     if isinstance(node, yaml.SequenceNode):
         return [_construct(document, item, child_pointer(pointer, n)) for n, item in enumerate(node.value)]
     if not isinstance(node, yaml.MappingNode):
         if _SURROGATE.search(str(node.value)):
-            document.add_problem(pointer, "half a surrogate pair is no text; write the character itself")
+            document.add_problem(pointer, "half a surrogate pair is not a character; write the character itself")
         return _scalar(cast("yaml.ScalarNode", node))
     result: dict[str, Value] = {}
     for key_node, value_node in node.value:
@@ -222,11 +222,11 @@ def _construct(document: Document, node: yaml.Node, pointer: str) -> Value:
             continue
         key = str(key_node.value)
         child = child_pointer(pointer, key)
-        # A key is marked where the key stands; its value may begin lines below.
+        # The mark is the line of the key; the value may begin lines below.
         mark = Mark(document.name, key_node.start_mark.line + 1)
         if key in result:
             first = document.marks[child]
-            document.add_problem(pointer, f"the key {key!r} stands twice, on lines {first.line} and {mark.line}")
+            document.add_problem(pointer, f"the key {key!r} is there twice, on lines {first.line} and {mark.line}")
             continue
         document.marks[child] = mark
         result[key] = _construct(document, value_node, child)
@@ -247,7 +247,7 @@ def _scalar(node: yaml.ScalarNode) -> Value:
 
 
 def spelled(value: Value) -> str:
-    """Say what a value is, in a few words."""
+    """Return a short description of a value."""
     match value:
         case None:
             return "nothing"

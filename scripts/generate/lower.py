@@ -1,4 +1,4 @@
-"""Stage 3b: the whole document to the IR: operations, and every component whether reached or not."""
+"""Stage 4b: the whole document to the IR: operations, and every component, used or not."""
 
 import re
 from typing import cast
@@ -6,6 +6,7 @@ from typing import cast
 from attrs import frozen
 
 from scripts.generate import reach
+from scripts.generate.docstrings import sentences
 from scripts.generate.ir import (
     ANY,
     NONE,
@@ -22,13 +23,12 @@ from scripts.generate.ir import (
     Type,
     resolved,
 )
+from scripts.generate.keywords import METHODS, check_keywords, follow
 from scripts.generate.load import Document, Node, child_pointer
-from scripts.generate.prose import sentences
 from scripts.generate.schemas import Schemas, documentation
-from scripts.generate.vocabulary import METHODS, check_keywords, follow
 
 _JSON = {"application/json", "application/scim+json"}
-# Which of the core's bearers a security scheme stands for.
+# The kind of token that a security scheme stands for.
 _SCHEMES: dict[str, Auth] = {"bearerAuth": "bearer", "bearerSCIMAuth": "scim"}
 _NO_AUTH: Auth = "none"
 _TEMPLATE = re.compile(r"\{([^{}]*)\}")
@@ -38,7 +38,7 @@ def lower(document: Document) -> Api:
     """Turn a corrected description into the IR.
 
     Raises:
-        SpecError: something in it is not understood; every such place is named.
+        SpecError: Something in it is not understood; every such place is named.
 
     """
     root = document.root
@@ -49,11 +49,11 @@ def lower(document: Document) -> Api:
         (root.child("openapi") or root).problem(f"openapi is {version!r}; this generator reads 3.0")
     schemas = Schemas()
     lowering = _Lowering(root, schemas)
-    lowering.surroundings()
+    lowering.check_top_level()
     operations = tuple(lowering.operations())
-    lowering.unreached()
+    lowering.check_components()
     document.raise_problems()
-    api = reach.share(Api(operations, schemas.models, schemas.aliases))
+    api = reach.reached(Api(operations, schemas.models, schemas.aliases))
     reach.check_required(document, api)
     document.raise_problems()
     return api
@@ -81,8 +81,8 @@ class _Lowering:
             self.root.problem("no operations")
         return result
 
-    def surroundings(self) -> None:
-        """Hold what stands around the operations against the vocabulary."""
+    def check_top_level(self) -> None:
+        """Check the objects that belong to no operation: info, tags, servers and security schemes."""
         for kind in ("info", "components"):
             node = self.root.child(kind)
             if node:
@@ -97,8 +97,8 @@ class _Lowering:
             if (scheme.text("type"), scheme.text("scheme")) != ("http", "bearer"):
                 scheme.problem("a security scheme must be `type: http, scheme: bearer`")
 
-    def unreached(self) -> None:
-        """Hold the components no operation refers to against the vocabulary too."""
+    def check_components(self) -> None:
+        """Check the components that no operation refers to as well."""
         for node in self.components("responses").values():
             self.response(node)
         for node in self.components("parameters").values():
@@ -109,7 +109,7 @@ class _Lowering:
     def operation(self, path: str, method: str, node: Node) -> Operation:
         check_keywords(node, "operation")
         tag = self.tag(node)
-        result, failures = self.responses(node)
+        result, failures, errors = self.responses(node)
         request = node.child("requestBody")
         if request and method in {"get", "head", "delete"}:
             request.problem(f"a {method.upper()} has no body")
@@ -125,8 +125,10 @@ class _Lowering:
             body=self.body(body) if body else None,
             result=NONE if method == "head" else result,
             failures=failures,
+            errors=errors,
             auth=self.auth(node),
             deprecated=node.flag("deprecated"),
+            repeatable=self.repeatable(method, node),
             summary=node.text("summary"),
             doc=node.text("description"),
             anchor=f"tag/{tag}/{place}",  # as Redoc forms it
@@ -153,8 +155,15 @@ class _Lowering:
             security.problem("a choice of schemes is not supported")
         return "optional" if len(found) > 1 else (*found, _NO_AUTH)[0]
 
+    def repeatable(self, method: str, node: Node) -> bool:
+        """Return whether a request that is not idempotent may be sent again if its response is lost."""
+        mark = node.child("x-repeatable")
+        if mark and method not in {"post", "patch"}:
+            mark.problem(f"a {method.upper()} is idempotent: it needs no x-repeatable")
+        return node.flag("x-repeatable")
+
     def component(self, node: Node, section: str) -> Node | None:
-        """Follow a reference to `components/<section>`, if *node* is one; None where that fails."""
+        """Follow a reference to `components/<section>`, if *node* is one; return None if that fails."""
         return follow(node, section) if node.child("$ref") else node
 
     def parameters(self, path: str, node: Node) -> tuple[Parameter, ...]:
@@ -176,7 +185,7 @@ class _Lowering:
         template = _TEMPLATE.findall(path)
         if len(set(template)) != len(template) or "" in template:
             node.problem(f"the template {path!r} repeats a name or leaves one empty")
-        # The template is what a path's parameters come from; a declaration only refines them.
+        # The template defines the path parameters; a declaration only refines them.
         ordered = [declared.pop(("path", n), Parameter(n, "path", Prim("str"), required=True)) for n in template]
         for place, name in declared:
             if place == "path":
@@ -198,7 +207,7 @@ class _Lowering:
         if place not in {"path", "query", "header"}:
             node.problem(f"a parameter in {place!r} is not supported")
         if place == "path" and not required:
-            node.problem("a path parameter must say `required: true`")
+            node.problem("a path parameter needs `required: true`")
         if schema is None:
             node.problem("a parameter without a schema")
         else:
@@ -218,7 +227,7 @@ class _Lowering:
         return Body(media_type, kind, node.flag("required"), node.text("description"))
 
     def media(self, node: Node, known: set[str]) -> tuple[str, Type] | None:
-        """Return the one media type of a body or an answer and its type, or None without content."""
+        """Return the media type of a body or a response and its type, or None without content."""
         content = node.members("content")
         if len(content) > 1:
             node.problem("more than one media type is not supported")
@@ -236,24 +245,30 @@ class _Lowering:
         media_type, kind = self.media(node, {*_JSON, "text/csv"}) or ("", NONE)
         return Prim("bytes") if media_type == "text/csv" else kind
 
-    def responses(self, node: Node) -> tuple[Type, dict[str, Type]]:
-        """Return the type of success, and those of the failures by status."""
+    def responses(self, node: Node) -> tuple[Type, tuple[str, ...], dict[str, Type]]:
+        """Return the type of success, the statuses of the failures, and the types of those that have a model."""
         found: list[Type] = []
-        failures: dict[str, Type] = {}
+        failures: list[str] = []
+        errors: dict[str, Type] = {}
         for status, entry in node.members("responses").items():
             if not re.fullmatch(r"[1-5]\d\d|default", status):
-                entry.problem(f"{status!r} is no status")
+                entry.problem(f"{status!r} is not a status")
             target = self.component(entry, "responses")
             kind = self.response(target) if target else NONE
+            mark = target.child("x-model") if target else None
             if status.startswith("2"):
                 found.append(kind)
-            else:
-                failures[status] = kind
+                if mark:
+                    mark.problem("a successful response has a model anyway: x-model is for error responses")
+                continue
+            failures.append(status)
+            if target and target.flag("x-model"):
+                errors[status] = kind
         if not found:
-            node.problem("an operation without an answer that means success")
+            node.problem("an operation without a successful response")
         if len({resolved(kind, self.schemas.aliases) for kind in found}) > 1:
-            node.problem("answers of different types that all mean success")
-        return (found[0] if found else NONE), failures
+            node.problem("successful responses of different types")
+        return (found[0] if found else NONE), tuple(failures), errors
 
 
 def _is_segment(kind: Type) -> bool:

@@ -1,13 +1,13 @@
-"""Stage 4: every public name, gathered first and resolved once for the whole document.
+"""Stage 5: every public name, resolved at once for the whole document.
 
 Names are pinned in `names.yaml`, so that a new description can't rename the API:
 
 - `operations`: `METHOD /path` to `group.function`;
 - `models`: the JSON pointer of a component or an inline object to a class name;
 - `fields`: the JSON pointer of a property to an attribute name, and
-  `METHOD /path place name` to an argument name, where the proposed one clashes.
+  `METHOD /path place name` to an argument name, if the proposed one clashes.
 
-A missing pin is an error that prints the proposal. A clash is an error that asks for a pin; nothing is ever numbered.
+A missing pin is an error that prints the proposal. A clash is an error that asks for a pin; names are never numbered.
 """
 
 import builtins
@@ -19,8 +19,8 @@ from attrs import define, field, frozen
 from scripts.generate.ir import Api, Operation, Parameter
 from scripts.generate.load import Document, Node, steps
 
-SHARED, ORPHANS = "shared", "orphans"  # the modules of models that several groups use, or none
-# Words the generated modules use themselves.
+SHARED = "shared"  # the module of models that several groups use
+# Words that the generated modules use themselves.
 _TAKEN_CLASSES = {
     *("Any", "Client", "Literal", "NoneType", "Operation"),
     *("Sequence", "Timestamp", "TypeAlias", "UNSET", "UnsetType"),
@@ -29,7 +29,7 @@ _TAKEN_WORDS = {"bool", "bytes", "dict", "float", "int", "list", "str"}
 _TAKEN_ATTRIBUTES = {*_TAKEN_WORDS, "self", "wire"}
 _TAKEN_ARGUMENTS = {*_TAKEN_WORDS, "body", "builtins", "client"}
 _VERBS = {"GET": "get", "HEAD": "has", "POST": "create", "PUT": "update", "PATCH": "change", "DELETE": "delete"}
-# Steps of a pointer that say nothing about what stands there.
+# Steps of a pointer that don't describe the value.
 _NOISE = {"components", "schemas", "responses", "requestBodies", "paths", "content", "schema", "properties", "allOf"}
 _SECTIONS = ("operations", "models", "fields")
 
@@ -44,25 +44,25 @@ class Names:
     arguments: dict[str, str]
 
     def group(self, operation_key: str) -> str:
-        """Return the module an operation belongs to."""
+        """Return the module of an operation."""
         return self.operations[operation_key][0]
 
     def argument(self, operation: Operation, parameter: Parameter) -> str:
-        """Return the argument that stands for a parameter."""
+        """Return the argument name of a parameter."""
         return self.arguments[_argument_key(operation, parameter)]
 
 
 def resolve(api: Api, pins: Document, document: Document, *, propose: bool = False) -> Names:
-    """Give everything its name.
+    """Return the name of every operation, model, field and argument.
 
     Args:
-        api: What is to be named.
+        api: The IR.
         pins: The parsed `names.yaml`.
-        document: The description, for the places that messages name.
+        document: The description, for the places in messages.
         propose: Accept the proposal for every operation and model without a pin.
 
     Raises:
-        SpecError: a pin is missing, unused or no name, or two names clash.
+        SpecError: A pin is missing, unused or not a name, or two names clash.
 
     """
     resolving = _Resolving(api, pins, document, propose)
@@ -90,8 +90,8 @@ class _Resolving:
             group, _, function = name.partition(".")
             if not (_is_identifier(group) and _is_identifier(function)):
                 self._reject("operations", key, place, f"{name!r} is not of the form group.function")
-            if group in {SHARED, ORPHANS}:
-                self._reject("operations", key, place, f"the group {group!r} is the generator's own")
+            if group == SHARED:
+                self._reject("operations", key, place, f"the group {group!r} is reserved by the generator")
             self._claim(taken, "operations", key, place, name)
             result[key] = (group, function)
         return result
@@ -103,9 +103,9 @@ class _Resolving:
         for pointer in sorted([*self.api.models, *self.api.aliases], key=lambda p: order.get(p, len(order))):
             name = self._name("models", pointer, pointer, _propose_model(pointer), required=True)
             if not re.fullmatch(r"[A-Z][A-Za-z0-9]*", name):
-                self._reject("models", pointer, pointer, f"{name!r} is no class name")
+                self._reject("models", pointer, pointer, f"{name!r} is not a class name")
             if _is_taken(name):
-                self._reject("models", pointer, pointer, f"{name!r} is Python's or the generator's own")
+                self._reject("models", pointer, pointer, f"{name!r} is reserved by Python or the generator")
             self._claim(taken, "models", pointer, pointer, name)
             result[pointer] = name
         return result
@@ -138,14 +138,16 @@ class _Resolving:
         for section in _SECTIONS:
             for key, pin in self._section(section).items():
                 if pin.pointer not in self._used:
-                    pin.problem(f"pins {key}, which the description does not have")
+                    known = section == "models" and self.document.resolve(key)
+                    why = "no operation reaches" if known else "the description does not have"
+                    pin.problem(f"pins {key}, which {why}")
 
     def _section(self, name: str) -> dict[str, Node]:
         node = self.pins.root.child(name)
         return node.mapping() if node and node.value is not None else {}
 
     def _name(self, section: str, key: str, place: str, proposal: str, *, required: bool) -> str:
-        """Return the pinned name, or the proposal where there is none and none is *required*."""
+        """Return the pinned name, or else the proposal; a missing pin is a problem if it is *required*."""
         pin = self._section(section).get(key)
         if pin:
             self._used.add(pin.pointer)
@@ -165,13 +167,13 @@ class _Resolving:
         return name
 
     def _claim(self, taken: dict[str, str], section: str, key: str, place: str, name: str) -> None:
-        """Note that *key* is called *name*; refuse where another already is, in whatever case."""
+        """Record the name of *key*; a name that is taken, in whatever case, is a problem."""
         if name.casefold() in taken:
             self._reject(section, key, place, f"{name!r} is already the name of {taken[name.casefold()]}")
         taken[name.casefold()] = key
 
     def _reject(self, section: str, key: str, place: str, message: str) -> None:
-        """Blame a bad name on its pin, where there is one."""
+        """Record a problem with a name: at its pin if it has one, else at the place that needs a pin."""
         pin = self._section(section).get(key)
         if pin:
             pin.problem(message)
@@ -188,12 +190,12 @@ def snake(wire: str) -> str:
 
 
 def _pascal(text: str) -> str:
-    """Return a name as PascalCase, keeping the capitals it has."""
+    """Return a name as PascalCase, with the capitals that it has."""
     return "".join(part[:1].upper() + part[1:] for part in re.split(r"[^0-9A-Za-z]+", text))
 
 
 def _propose_operation(operation: Operation) -> str:
-    """Say what a path and a method suggest: `GET /v2/orgs/{name}/groups` is `<tag>.list_groups`."""
+    """Return a name from the method and the path: `GET /v2/orgs/{name}/groups` is `<tag>.list_groups`."""
     words = [part for part in operation.path.split("/") if part and not part.startswith("{")]
     noun = snake(words[-1]) if words else "root"
     one = operation.path.endswith("}") or operation.method == "POST"
@@ -202,7 +204,7 @@ def _propose_operation(operation: Operation) -> str:
 
 
 def _propose_model(pointer: str) -> str:
-    """Name a component after itself, an inline object after its owner and the way to it."""
+    """Return the name of a component in PascalCase; of an inline object its owner and the path to it."""
     kept = [s for s in steps(pointer) if s not in _NOISE and "/" not in s[1:] and not s.isdigit()]
     if pointer.startswith("#/paths/"):
         kept = [steps(pointer)[1], *(s for s in kept if s != steps(pointer)[1])]

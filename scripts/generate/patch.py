@@ -1,11 +1,11 @@
-"""Stage 2: apply the corrections of `fixes.yaml`, each with its reason.
+"""Stage 3: apply the corrections of `fixes.yaml`, each with its evidence.
 
-An entry is `{at, was, now, why}`: a JSON pointer, what the description says there, what it should say, and the
-evidence. Without `was` the place must not exist yet; without `now` it is taken away. An entry is
+An entry is `{at, was, now, why}`: a JSON pointer, the value there, the right value, and the evidence. Without `was` the
+place must not exist yet; without `now` the value is removed. An entry is
 
-- applied, where the description says `was`;
-- obsolete, where it already says `now` (so one file serves an older and a newer description);
-- stale, where it says neither: an error.
+- applied if the description has `was`;
+- obsolete if it already has `now`, so one file serves an older and a newer description;
+- stale if it has neither, which is an error.
 """
 
 import copy
@@ -19,7 +19,7 @@ _KEYS = ("at", "was", "now", "why")
 
 @frozen
 class Patched:
-    """The corrected description, and the pointers of the fixes it no longer needs."""
+    """The corrected description, and a message for each fix that it no longer needs."""
 
     document: Document
     obsolete: list[str]
@@ -29,7 +29,7 @@ def patch(document: Document, fixes: Document) -> Patched:
     """Apply every fix to a copy of *document*.
 
     Raises:
-        SpecError: an entry is malformed or stale; all such entries are named.
+        SpecError: An entry is malformed or stale; every such entry is named.
 
     """
     corrected = Document(document.name, copy.deepcopy(document.value), dict(document.marks))
@@ -49,7 +49,7 @@ def _well_formed(entry: Node) -> bool:
         if key not in _KEYS:
             member.problem(f"unknown key {key!r}; an entry has {', '.join(_KEYS)}")
     if members and not entry.text("why"):
-        entry.problem("says no `why`: name the evidence")
+        entry.problem("has no `why`: name the evidence")
     if members and "was" not in members and "now" not in members:
         entry.problem("has neither `was` nor `now`")
     if members and not entry.text("at").startswith("#/"):
@@ -58,7 +58,7 @@ def _well_formed(entry: Node) -> bool:
 
 
 def _apply(document: Document, entry: Node) -> bool:
-    """Apply one entry; False means obsolete."""
+    """Apply one entry; return False if it is obsolete."""
     pointer = entry.text("at")
     parent_pointer = pointer.rpartition("/")[0]
     parent, key = document.resolve(parent_pointer), steps(pointer)[-1]
@@ -78,7 +78,7 @@ def _apply(document: Document, entry: Node) -> bool:
 
 
 def _quoted(node: Node | None) -> str:
-    """Quote what a fix compares, where that is short."""
+    """Return the value that a fix compares, or a description of it if it is long."""
     if node is None:
         return "absent"
     text = repr(node.value)
@@ -86,7 +86,7 @@ def _quoted(node: Node | None) -> str:
 
 
 def _put(parent: dict[str, Value] | list[Value], key: str, now: Node | None) -> bool:
-    """Put a value in its place, or take what is there away; False where that can't be."""
+    """Put a value in its place, or remove the one that is there; return False if that is impossible."""
     if isinstance(parent, dict):
         if now is None:
             del parent[key]
@@ -100,7 +100,7 @@ def _put(parent: dict[str, Value] | list[Value], key: str, now: Node | None) -> 
 
 
 def _mark(document: Document, pointer: str, now: Node | None) -> None:
-    """Let messages about what a fix brought in name the fixes file."""
+    """Mark the values of a fix with their lines in the fixes file."""
     for known in [p for p in document.marks if p == pointer or p.startswith(f"{pointer}/")]:
         del document.marks[known]
     for place, mark in now.document.marks.items() if now else ():
@@ -115,7 +115,7 @@ def _same(a: Node | None, b: Node | None) -> bool:
 
 
 def _equal(a: Value, b: Value) -> bool:
-    """Equality that tells 1 from true, as YAML does."""
+    """Return whether two values are equal; unlike in Python, 1 and true are not."""
     if isinstance(a, dict) and isinstance(b, dict):
         return a.keys() == b.keys() and all(_equal(a[key], b[key]) for key in a)
     if isinstance(a, list) and isinstance(b, list):

@@ -1,7 +1,12 @@
-"""Stage 3c: which way each model travels, who uses it, and which inline shapes are one and the same.
+"""Stage 4c: the models that operations reach, the direction of each, and the inline shapes that are equal.
 
-A request must tell "not set" from null and needs what is required; an answer may lack anything. So it matters whether
-a model is sent, received or both.
+An operation reaches what its body, its successful response and those of its error responses that have a model mention,
+directly or through the properties of a model. All others are left out. `allOf` copies properties, so it
+reaches the types of the properties but not the schema that they come from. Error responses have no model, unless the
+description marks them with `x-model`: the client turns every error body into one `StatusError`, whatever its shape.
+
+A request has to distinguish "not set" from null and needs what is required; a response may lack anything. So it matters
+whether a model is sent, received or both.
 """
 
 from collections import defaultdict
@@ -13,9 +18,9 @@ from scripts.generate.ir import Api, Model, Operation, Ref, Type, refs, resolved
 from scripts.generate.load import Document
 
 
-def share(api: Api) -> Api:
-    """Mark the direction of every model, resolve the aliases, and let equal inline shapes be one model."""
-    api = _marked(api)
+def reached(api: Api) -> Api:
+    """Return the description with the models that operations reach, aliases resolved and equal shapes merged."""
+    api = _without_unused(_marked(api))
     api = _rewritten(api, lambda pointer: resolved(Ref(pointer), api.aliases))
     while twins := _twins(api):
         models = {pointer: model for pointer, model in api.models.items() if pointer not in twins}
@@ -24,7 +29,7 @@ def share(api: Api) -> Api:
 
 
 def check_required(document: Document, api: Api) -> None:
-    """Refuse a request that requires a property it doesn't declare; on an answer `required` is only a hint."""
+    """Check that requests declare the properties that they require; in a response `required` is only a hint."""
     for model in api.models.values():
         for name in sorted(model.required - {f.wire for f in model.fields}):
             if model.requests:
@@ -32,23 +37,30 @@ def check_required(document: Document, api: Api) -> None:
 
 
 def _marked(api: Api) -> Api:
-    """Note who uses each model and alias, and which way it travels."""
+    """Record which operations use each model and alias, and in which direction."""
     sent: dict[str, set[str]] = defaultdict(set)
     received: dict[str, set[str]] = defaultdict(set)
     for operation in api.operations:
         if operation.body:
             _spread(api, operation.body.type, operation, sent)
-        for kind in (operation.result, *operation.failures.values()):
+        for kind in (operation.result, *operation.errors.values()):
             _spread(api, kind, operation, received)
 
     def users(pointer: str) -> frozenset[str]:
         return frozenset(sent[pointer] | received[pointer])
 
     models = {
-        p: evolve(m, requests=bool(sent[p]), answers=bool(received[p]), operations=users(p))
+        p: evolve(m, requests=bool(sent[p]), responses=bool(received[p]), operations=users(p))
         for p, m in api.models.items()
     }
     aliases = {p: evolve(a, operations=a.operations | users(p)) for p, a in api.aliases.items()}
+    return evolve(api, models=models, aliases=aliases)
+
+
+def _without_unused(api: Api) -> Api:
+    """Return the description without the models and aliases that no operation uses."""
+    models = {pointer: model for pointer, model in api.models.items() if model.operations}
+    aliases = {pointer: alias for pointer, alias in api.aliases.items() if alias.operations}
     return evolve(api, models=models, aliases=aliases)
 
 
@@ -60,9 +72,8 @@ def _spread(api: Api, kind: Type, operation: Operation, users: dict[str, set[str
         if pointer in api.aliases:
             _spread(api, api.aliases[pointer].target, operation, users)
         if pointer in api.models:
-            model = api.models[pointer]
-            for reached in (*(f.type for f in model.fields), *map(Ref, model.bases)):
-                _spread(api, reached, operation, users)
+            for f in api.models[pointer].fields:
+                _spread(api, f.type, operation, users)
 
 
 def _shape(model: Model) -> object:
@@ -70,7 +81,7 @@ def _shape(model: Model) -> object:
 
 
 def _twins(api: Api) -> dict[str, str]:
-    """Return inline models that have the shape of another, with the one to use instead: a component if there is one."""
+    """Return the inline models that equal another, with the one to use instead: a component if there is one."""
     first: dict[object, str] = {}
     for pointer, model in sorted(api.models.items(), key=lambda item: not item[1].component):
         first.setdefault(_shape(model), pointer)
@@ -82,12 +93,12 @@ def _twins(api: Api) -> dict[str, str]:
 
 
 def _rewritten(api: Api, new: Callable[[str], Type]) -> Api:
-    """Return the description with each pointer in its types exchanged."""
+    """Return the description with each pointer in its types replaced."""
 
     def operation(old: Operation) -> Operation:
         body = evolve(old.body, type=rewrite(old.body.type, new)) if old.body else None
-        failures = {status: rewrite(kind, new) for status, kind in old.failures.items()}
-        return evolve(old, body=body, result=rewrite(old.result, new), failures=failures)
+        errors = {status: rewrite(kind, new) for status, kind in old.errors.items()}
+        return evolve(old, body=body, result=rewrite(old.result, new), errors=errors)
 
     def model(old: Model) -> Model:
         return evolve(old, fields=tuple(evolve(f, type=rewrite(f.type, new)) for f in old.fields))

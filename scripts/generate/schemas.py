@@ -1,11 +1,12 @@
-"""Stage 3a: schemas to types and models.
+"""Stage 4a: schemas to types and models.
 
-A component or inline object becomes a `Model` known by its pointer; `allOf` flattens into one; everything else becomes
-a type in place.
+A component or an inline object becomes a `Model`, identified by its pointer. `allOf` is flattened into one. Any other
+schema becomes a type in place.
 """
 
 from attrs import define, evolve, field, frozen
 
+from scripts.generate.docstrings import sentences
 from scripts.generate.ir import (
     ANY,
     Alias,
@@ -23,9 +24,8 @@ from scripts.generate.ir import (
     refs,
     resolved,
 )
+from scripts.generate.keywords import ANNOTATIONS, check_keywords, follow
 from scripts.generate.load import Node
-from scripts.generate.prose import sentences
-from scripts.generate.vocabulary import ANNOTATIONS, check_keywords, follow
 
 _PRIMITIVES: dict[str, dict[str, PrimKind]] = {  # type to format to kind
     "string": {
@@ -41,7 +41,7 @@ _PRIMITIVES: dict[str, dict[str, PrimKind]] = {  # type to format to kind
     "number": {"": "float", "float": "float", "double": "float"},
     "boolean": {"": "bool"},
 }
-# Which keywords only make sense on which type; elsewhere they are a slip worth refusing.
+# The types on which a keyword has a meaning; on any other it is an error of the description.
 _ONLY_ON = {
     "properties": {"object"},
     "required": {"object"},
@@ -70,23 +70,22 @@ _LIMITS = {
 
 @frozen
 class _Object:
-    """The properties gathered from one schema or several."""
+    """The properties of one schema, or of several that are merged."""
 
     fields: dict[str, Field] = field(factory=dict[str, Field])
     required: frozenset[str] = frozenset()
-    bases: frozenset[str] = frozenset()
 
 
 @define
 class Schemas:
-    """Every model and alias met so far, by pointer."""
+    """The models and aliases found so far, by pointer."""
 
     models: dict[str, Model] = field(factory=dict[str, Model])
     aliases: dict[str, Alias] = field(factory=dict[str, Alias])
     _under_way: set[str] = field(factory=set[str])
 
     def component(self, node: Node) -> None:
-        """Lower one entry of `components/schemas`, unless that is done or under way."""
+        """Lower one entry of `components/schemas`, unless it is done or in progress."""
         pointer = node.pointer
         if pointer in self.models or pointer in self.aliases or pointer in self._under_way:
             return
@@ -94,9 +93,9 @@ class Schemas:
         kind = self.lower(node)
         if pointer in self.models:
             if kind != Ref(pointer):
-                node.problem("a component that is an object can't be nullable: say so where it is used")
+                node.problem("a component that is an object can't be nullable: its uses can")
         elif self._mentions(kind, pointer):
-            node.problem("is only another name for itself, or for a list or map of itself")
+            node.problem("is only another name of itself, or of a list or map of itself")
             self.aliases[pointer] = Alias(pointer, ANY)
         else:
             self.aliases[pointer] = Alias(pointer, kind, documentation(node))
@@ -108,7 +107,7 @@ class Schemas:
         )
 
     def lower(self, node: Node) -> Type:
-        """Return the type of a schema; models it defines are noted."""
+        """Return the type of a schema, and record the models that it defines."""
         if node.child("$ref"):
             return self._reference(node)
         check_keywords(node, "schema")
@@ -120,7 +119,7 @@ class Schemas:
         return Ref(target.pointer) if target else ANY
 
     def _resolved(self, node: Node, kind: Type) -> Type:
-        """Follow the aliases of a type at once, where `allOf` has to know what is behind it."""
+        """Resolve the aliases of a type at once: `allOf` has to know their targets."""
         for pointer in refs(kind):
             target = node.document.resolve(pointer)
             if target and is_component(pointer):
@@ -158,7 +157,7 @@ class Schemas:
         closed = extra is not None and extra.value is False
         if node.child("properties"):
             if extra and not closed:
-                extra.problem("'additionalProperties' beside 'properties' is not supported")
+                extra.problem("'additionalProperties' next to 'properties' is not supported")
             return self._model(node, self._properties(node))
         if closed or node.child("required"):
             node.problem("an object that declares no property can neither require nor exclude any")
@@ -167,7 +166,7 @@ class Schemas:
     def _model(self, node: Node, gathered: _Object) -> Ref:
         fields = tuple(gathered.fields.values())
         doc = node.text("description")
-        self.models[node.pointer] = Model(node.pointer, fields, gathered.required, doc, gathered.bases)
+        self.models[node.pointer] = Model(node.pointer, fields, gathered.required, doc)
         return Ref(node.pointer)
 
     def _properties(self, node: Node) -> _Object:
@@ -176,7 +175,7 @@ class Schemas:
         for name, schema in node.members("properties").items():
             plain, flag = schema, schema.child("required")
             if flag and isinstance(flag.value, bool):
-                # `required: true` on a property is not OpenAPI 3.0, but what it means is plain.
+                # `required: true` on a property is not OpenAPI 3.0, but its meaning is clear.
                 plain = schema.without("required")
                 required |= {name} if flag.value else set()
             fields[name] = Field(schema.pointer, name, self.lower(plain), documentation(plain))
@@ -207,13 +206,13 @@ class Schemas:
         return plain[0] if plain else gathered
 
     def _part(self, node: Node) -> "_Object | Type":
-        """Return what one member of an allOf brings: properties (maybe none), or a type that is no object."""
+        """Return what one member of an allOf contributes: properties, maybe none, or a type that is not an object."""
         if node.child("$ref"):
             return self._behind(node, self._resolved(node, self._reference(node)))
         check_keywords(node, "schema")
         nullable = node.child("nullable")
         if nullable:
-            nullable.problem("'nullable' inside an allOf has no effect: it belongs beside it")
+            nullable.problem("'nullable' inside an allOf has no effect: it belongs next to the allOf")
         if node.child("allOf"):
             return self._flatten(node, _bringing(node))
         if _type_name(node) == "object" and not node.child("additionalProperties"):
@@ -221,14 +220,14 @@ class Schemas:
         return self._resolved(node, self.lower(node))
 
     def _behind(self, node: Node, kind: Type) -> "_Object | Type":
-        """Return the properties of the model a type refers to, or the type where it is none."""
+        """Return the properties of the model that a type refers to, or the type if it refers to none."""
         if not isinstance(kind, Ref):
             return kind
         model = self.models.get(kind.pointer)
         if model is None:
             node.problem(f"allOf needs {kind.pointer}, which in turn needs this: a circle")
             return _Object()
-        return _Object({f.wire: f for f in model.fields}, model.required, model.bases | {model.pointer})
+        return _Object({f.wire: f for f in model.fields}, model.required)
 
     def _merge(self, member: Node, base: _Object, extra: _Object) -> _Object:
         fields = dict(base.fields)
@@ -237,13 +236,13 @@ class Schemas:
             kinds = {self._resolved(member, old.type), self._resolved(member, new.type)} - {ANY}  # it only annotates
             if len(kinds) > 1:
                 where = member.document.where(old.pointer)
-                member.document.add_problem(new.pointer, f"allOf gives {name!r} another type than {where} does")
+                member.document.add_problem(new.pointer, f"allOf gives {name!r} a different type than {where} does")
             fields[name] = evolve(new if old.type == ANY else old, doc=new.doc or old.doc)
-        return _Object(fields, base.required | extra.required, base.bases | extra.bases)
+        return _Object(fields, base.required | extra.required)
 
 
 def _type_name(node: Node) -> str:
-    """Return a schema's type, said or plainly meant."""
+    """Return the type of a schema, declared or implied by its keywords."""
     name = node.text("type")
     if not name and any(node.child(key) for key in ("properties", "additionalProperties", "required")):
         return "object"
@@ -269,14 +268,14 @@ def _lower_enum(node: Node) -> Type:
 
 
 def _bringing(node: Node) -> list[Node]:
-    """Return the members of an allOf that say more than prose, and the schema itself if it does so beside it."""
+    """Return the members of an allOf that contribute more than prose, and the schema itself if it does."""
     members = [*node.items("allOf"), node.without("allOf", "nullable")]
     prose = set(ANNOTATIONS.split())
     return [m for m in members if m.without(*prose).value not in ({}, {"type": "object"})]
 
 
 def documentation(node: Node) -> str:
-    """Return a schema's prose, followed by its limits."""
+    """Return the prose of a schema, followed by its limits."""
     if node.child("$ref"):
         target = node.document.resolve(node.text("$ref"))
         return documentation(target) if target and not target.child("$ref") else ""

@@ -10,6 +10,8 @@ import msgspec
 from attrs import define, field
 
 from hubapi import AsyncHub, HubError, Options, Password, Settings
+from hubapi._operation import Operation
+from hubapi._transport.transport import Response
 from hubapi.credentials import Credentials
 from hubapi.testing import FakeHub, VirtualClock
 
@@ -63,7 +65,11 @@ def hub_on(wire: httpx.AsyncBaseTransport, clock: VirtualClock, who: Credentials
     """A hub that logs in as moby, unless told otherwise."""
     options = Options(deadline_s=of.pop("deadline", None))
     return AsyncHub(
-        who or Password("moby", PASSWORD), transport=wire, clock=clock, settings=Settings(options=options, **of)
+        who or Password("moby", PASSWORD),
+        transport=wire,
+        token_store=of.pop("token_store", None),
+        clock=clock,
+        settings=Settings(options=options, **of),
     )
 
 
@@ -125,3 +131,8 @@ def slow_login(clock: VirtualClock, seconds: float) -> Cut:
         return None
 
     return cut
+
+
+async def no_login(operation: Operation[Any]) -> Response:
+    """An exchange for a provider that has a token already."""
+    raise AssertionError(f"{operation!r} was sent")

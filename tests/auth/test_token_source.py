@@ -31,6 +31,7 @@ from tests.auth.logins import (
     facts,
     fake_hub,
     hub_on,
+    no_login,
     outcomes,
     slow_login,
 )
@@ -413,8 +414,8 @@ async def test_nothing_of_it_shows_a_secret() -> None:
     """Neither the source, nor the token, nor the hub that has one, in any form it can be shown."""
     async with VirtualClock() as clock, hub_on(Wire(fake_hub(clock).transport()), clock) as hub:
         await call(hub)
-        source = hub._pipeline.line.bearers["bearer"]
-        token = await source.token()
+        source = hub._pipeline.session.authentication.providers["bearer"]
+        token = await source.token(no_login)
         shown = f"{hub!r} {hub} {source!r} {token!r} {token} {token.secret!r} {token.secret:>20} {vars(hub)}"
 
     assert token.secret.reveal() not in shown

@@ -17,17 +17,26 @@ from hubapi import (
     AuthenticationError,
     FileTokenStore,
     MemoryTokenStore,
+    OrgAccessToken,
     Password,
     PersonalAccessToken,
     StoredToken,
     TokenStore,
 )
+from hubapi._auth.schemes import scheme_of
 from hubapi._auth.token_store import Identity
 from hubapi._secret import Secret
 from hubapi.testing import VirtualClock
 from tests.auth.logins import LOGIN, LOGS, PASSWORD, Wire, call, fake_hub, hub_on, outcomes, slow_login
 
 pytestmark = pytest.mark.anyio
+
+
+def identity_of(base_url: str, who: Password | PersonalAccessToken | OrgAccessToken) -> Identity:
+    identity = scheme_of(who).identity(base_url)
+    assert identity is not None
+    return identity
+
 
 KEY = "https://hub.docker.com password moby 0123456789abcdef"
 TOKEN = StoredToken(token=Secret("eyJ.canary.4711"), expires_at=1_735_690_200.5, lifetime_s=600.0)
@@ -128,7 +137,7 @@ async def test_a_refused_token_is_gone_even_if_the_login_fails(store: TokenStore
             wire.cut = cut
             await outcomes(hub, 1)
 
-        assert await store.get(await Identity.of("https://hub.docker.com", who).key()) is None
+        assert await store.get(await identity_of("https://hub.docker.com", who).key()) is None
 
 
 async def test_reauthenticating_passes_the_store_by() -> None:
@@ -259,7 +268,7 @@ async def test_who_has_another_secret_has_another_token() -> None:
                 assert [AuthenticationError] == [type(error) for error in await outcomes(hub, 1)]
 
     keys = {
-        await Identity.of(base_url, who).key()
+        await identity_of(base_url, who).key()
         for base_url in ("https://hub.docker.com", "https://hub.example.com")
         for who in (Password("moby", "x"), Password("moby", "y"), PersonalAccessToken("moby", "x"))
     }
@@ -409,14 +418,14 @@ async def test_a_reader_never_meets_half_a_token(files: FileTokenStore) -> None:
 async def test_another_process_finds_the_token(files: FileTokenStore) -> None:
     """The key is the same everywhere, and what was stored is read as it was."""
     who = Password("moby", PASSWORD)
-    key = await Identity.of("https://hub.docker.com", who).key()
+    key = await identity_of("https://hub.docker.com", who).key()
     await files.put(key, TOKEN)
     program = """if True:
         import anyio, sys
         from hubapi import FileTokenStore, Password
-        from hubapi._auth.token_store import Identity
+        from hubapi._auth.schemes import scheme_of
         async def main():
-            key = await Identity.of("https://hub.docker.com", Password("moby", sys.argv[2])).key()
+            key = await scheme_of(Password("moby", sys.argv[2])).identity("https://hub.docker.com").key()
             print((await FileTokenStore(sys.argv[1]).get(key)).token.reveal())
         anyio.run(main)
     """
@@ -430,7 +439,7 @@ async def test_another_process_finds_the_token(files: FileTokenStore) -> None:
 
 async def test_nothing_of_a_store_shows_a_secret(store: TokenStore) -> None:
     """Neither the store, nor what it keeps, nor its key; and no pickle holds a token."""
-    identity = Identity.of("https://hub.docker.com", Password("moby", "canary"))
+    identity = identity_of("https://hub.docker.com", Password("moby", "canary"))
     await store.put(KEY, TOKEN)
     hub = AsyncHub(Password("moby", "canary"))
 

@@ -1,4 +1,4 @@
-"""The benchmark runs, and says so where a target is missed. How fast anything is, no test asserts."""
+"""The benchmark runs, and reports the targets that are missed. No test asserts a speed."""
 
 import json
 import math
@@ -60,12 +60,12 @@ def test_the_page_has_room_for_the_table(tmp_path: Path) -> None:
     page = tmp_path / "performance.md"
     page.write_text(report.PAGE.read_text(encoding="utf-8"), encoding="utf-8")
     before, _, rest = page.read_text(encoding="utf-8").partition("<!--")
-    after = rest.partition("<!-- Until here. -->")[2]
+    after = rest.partition("<!-- End of the table. -->")[2]
     for value in (0.321, 0.123):
         report.rewrite(report.markdown({1: [a_result(value)]}, 5, {1: "Why."}), page)
 
     written = page.read_text(encoding="utf-8")
-    assert (before, after) == (written.partition("<!--")[0], written.partition("<!-- Until here. -->")[2])
+    assert (before, after) == (written.partition("<!--")[0], written.partition("<!-- End of the table. -->")[2])
     assert (0, 1) == (written.count("| 0.321 x |"), written.count("| 0.123 x |"))
 
 

@@ -1,4 +1,4 @@
-"""Values to bytes and back, by both ways of reading an answer."""
+"""Encoding of requests, and both ways of decoding responses."""
 
 import json as stdlib_json
 import types
@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 import hubapi.models
 from hubapi import UNSET, ConfigurationError, DecodeError
-from hubapi._codec.codec import _is_native, build_request, decode, encode, is_garbled, target
 from hubapi._codec.lenient import structure
+from hubapi._codec.request import build_request, encode, target
+from hubapi._codec.response import _is_native, decode, is_garbled
 from hubapi._codec.wire import WIRE
 from hubapi._datetimes import parse_timestamp
 from hubapi._operation import Argument, Operation
@@ -31,7 +32,6 @@ from hubapi.models import (
     Image,
     PaginatedTags,
     PatchAccessTokenRequest,
-    ProtobufAny,
     ScimServiceProviderConfig,
     ScimUpdateUserRequest,
     ScimUser,
@@ -40,24 +40,32 @@ from hubapi.models import (
     Tag,
 )
 
+
+@attrs.define(kw_only=True)
+class Base64Value:
+    """A model with `format: byte`, of which the description has none that an operation reaches."""
+
+    value: bytes | None = None
+
+
 SAMPLES = Path(__file__).parents[1] / "samples"
 
 
-def read(value: object, result: Any) -> Any:
-    """Decode as a call does: the fast way where it works, else the tolerant one."""
+def decode_json(value: object, result: Any) -> Any:
+    """Decode as a call does: with msgspec if it can, otherwise with the lenient reader."""
     content = value if isinstance(value, bytes) else msgspec.json.encode(value)
     operation: Operation[Any] = Operation(id="x", method="GET", path="/", result=result)
     return decode(Response(status=200, headers={"content-type": "application/json"}, content=content), operation)
 
 
-def read_tolerantly(value: object, result: Any) -> Any:
+def read_leniently(value: object, result: Any) -> Any:
     raw = msgspec.json.decode(value) if isinstance(value, bytes) else value
-    found, problem = structure(raw, result)
+    value, problem = structure(raw, result)
     assert problem is None, problem
-    return found
+    return value
 
 
-# --- what the server really sends
+# --- responses of the real server
 
 
 def sample(name: str) -> bytes:
@@ -74,9 +82,9 @@ def sample(name: str) -> bytes:
         ("getAccessTokensResponse.json", GetAccessTokensResponse),
     ],
 )
-def test_recorded_answers_read_alike_both_ways(name: str, result: Any) -> None:
-    """As the server really answered."""
-    assert read(sample(name), result) == read_tolerantly(sample(name), result)
+def test_both_readers_agree_on_recorded_responses(name: str, result: Any) -> None:
+    """As the server really sent them."""
+    assert decode_json(sample(name), result) == read_leniently(sample(name), result)
 
 
 @pytest.mark.parametrize(
@@ -89,53 +97,53 @@ def test_recorded_answers_read_alike_both_ways(name: str, result: Any) -> None:
         (None, None),
     ],
 )
-def test_images_are_a_list_whatever_came(images: object, expected: object) -> None:
-    """The description says one object, the server sends a list, sometimes empty or null (D1)."""
-    assert expected == read({"images": images}, Tag).images
+def test_images_are_always_a_list(images: object, expected: object) -> None:
+    """The description says one object; the server sends a list, sometimes empty or null (D1)."""
+    assert expected == decode_json({"images": images}, Tag).images
 
 
 @pytest.mark.parametrize(
     ("v2", "expected"), [(True, True), (False, False), ("true", True), ("False", False), (1, True), (0, False)]
 )
-def test_v2_is_a_bool_whatever_came(v2: object, expected: bool) -> None:
-    """The description says text (D2)."""
-    assert expected is read({"v2": v2}, Tag).v2
+def test_v2_is_always_a_bool(v2: object, expected: bool) -> None:
+    """The description says it is a string (D2)."""
+    assert expected is decode_json({"v2": v2}, Tag).v2
 
 
-def test_the_status_stands_under_either_key_and_may_be_new() -> None:
-    """`tag_status` in life, `status` in the description; an unknown word is just a word (D3)."""
-    assert ("active", "resting") == ((tag := read({"status": "active", "tag_status": "resting"}, Tag)).status,
+def test_a_tags_status_has_two_keys_and_any_value() -> None:
+    """The server sends `tag_status`, the description says `status`; unknown values are kept (D3)."""
+    assert ("active", "resting") == ((tag := decode_json({"status": "active", "tag_status": "resting"}, Tag)).status,
                                      tag.tag_status)  # fmt: skip
 
 
 def test_extra_keys_are_read_or_ignored() -> None:
-    """Some are known by now, others will come (D4)."""
-    tag = read({"digest": "sha256:1", "media_type": "m", "content_type": "helm", "brand_new": {"a": [1]}}, Tag)
+    """Some have fields, others may be added at any time (D4)."""
+    tag = decode_json({"digest": "sha256:1", "media_type": "m", "content_type": "helm", "brand_new": {"a": [1]}}, Tag)
 
     assert ("sha256:1", "m", "helm") == (tag.digest, tag.media_type, tag.content_type)
 
 
 @pytest.mark.parametrize("result", [Tag, Image, AuditLog, AccessToken, ScimUser, ScimServiceProviderConfig])
-def test_every_field_of_an_answer_may_be_null_or_missing(result: Any) -> None:
-    """Both read as None (D5, D35)."""
+def test_every_field_of_a_response_may_be_null_or_missing(result: Any) -> None:
+    """Both are read as None (D5, D35)."""
     names = [field.metadata.get(WIRE, field.name) for field in attrs.fields(result)]
 
-    assert result() == read(dict.fromkeys(names), result) == read({}, result)
+    assert result() == decode_json(dict.fromkeys(names), result) == decode_json({}, result)
 
 
 def test_an_audit_event_may_have_an_id_and_any_data() -> None:
-    """`event_id` is not described, `data` is anything (D21)."""
+    """`event_id` is not in the description, and `data` may be anything (D21)."""
     data: dict[str, Any] = {"access_token_id": 5, "nested": {"a": [None, 1.5]}}
 
-    found = read({"logs": [{"event_id": "e", "data": data}, {"data": {}}]}, GetAuditLogsResponse).logs
+    found = decode_json({"logs": [{"event_id": "e", "data": data}, {"data": {}}]}, GetAuditLogsResponse).logs
 
     assert [AuditLog(event_id="e", data=data), AuditLog(data={})] == found
 
 
 @pytest.mark.parametrize("key", ["resources", "Resources", "RESOURCES"])
-def test_scim_lists_are_found_under_either_spelling(key: str) -> None:
+def test_scim_lists_have_either_spelling(key: str) -> None:
     """RFC 7644 says `Resources`, the description `resources` (D33)."""
-    page = read({"totalResults": 1, key: [{"id": "u"}]}, ScimUserList)
+    page = decode_json({"totalResults": 1, key: [{"id": "u"}]}, ScimUserList)
 
     assert (1, [ScimUser(id="u")]) == (page.total_results, page.resources)
 
@@ -145,8 +153,8 @@ def test_scim_lists_are_found_under_either_spelling(key: str) -> None:
     [({"name": "a"}, "a"), ([{"name": "a"}, {"name": "b"}], "a"), ([], None), (None, None)],
 )
 def test_authentication_schemes_are_an_object_or_a_list(schemes: object, expected: str | None) -> None:
-    """RFC 7643 has a list: the first is taken (D33)."""
-    found = read({"authenticationSchemes": schemes}, ScimServiceProviderConfig).authentication_schemes
+    """RFC 7643 has a list, of which the first item is taken (D33)."""
+    found = decode_json({"authenticationSchemes": schemes}, ScimServiceProviderConfig).authentication_schemes
 
     assert expected == (found and found.name)
 
@@ -175,29 +183,29 @@ TIMES = {
 
 
 @pytest.mark.parametrize("text", TIMES)
-def test_a_time_reads_the_same_both_ways(text: str) -> None:
-    """With any number of digits, with or without a zone, as Go prints it: the same aware moment."""
+def test_both_readers_agree_on_timestamps(text: str) -> None:
+    """With any number of digits, with or without a zone, as Go prints them: the same aware datetime."""
     expected = datetime(2021, 2, 19, 1, 34, 35, TIMES[text], tzinfo=UTC)
 
     assert expected == parse_timestamp(text)
-    assert expected == read({"last_updated": text}, Tag).last_updated
-    assert expected == read_tolerantly({"last_updated": text}, Tag).last_updated
-    assert read({"last_updated": text}, Tag).last_updated.tzinfo is not None
+    assert expected == decode_json({"last_updated": text}, Tag).last_updated
+    assert expected == read_leniently({"last_updated": text}, Tag).last_updated
+    assert decode_json({"last_updated": text}, Tag).last_updated.tzinfo is not None
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2021-13-01T00:00:00Z", "2021-02-30T00:00:00Z", "12", "0"])
-def test_what_is_no_time_is_an_error_that_says_where(text: str) -> None:
-    """And does not repeat what stood there."""
+def test_an_invalid_timestamp_is_an_error_with_its_path(text: str) -> None:
+    """The error does not repeat the text."""
     with pytest.raises(DecodeError) as caught:
-        read({"results": [{}, {"last_updated": text}]}, PaginatedTags)
+        decode_json({"results": [{}, {"last_updated": text}]}, PaginatedTags)
 
-    assert ("$.results[1].last_updated", f"a time, found text of {len(text)} characters") == (
+    assert ("$.results[1].last_updated", f"a time, found a string of {len(text)} characters") == (
         caught.value.path,
         caught.value.expected,
     )
 
 
-# --- what neither way can read
+# --- content that neither reader accepts
 
 
 @pytest.mark.parametrize(
@@ -212,14 +220,14 @@ def test_what_is_no_time_is_an_error_that_says_where(text: str) -> None:
         ({"images": 5}, Tag, "$.images[0]"),
         ({"logs": [{"data": [1]}]}, GetAuditLogsResponse, "$.logs[0].data"),
         ({"meta": {"created": 5}}, ScimUser, "$.meta.created"),
-        ({"value": "no base64!"}, ProtobufAny, "$.value"),
-        ({"value": 5}, ProtobufAny, "$.value"),
+        ({"value": "no base64!"}, Base64Value, "$.value"),
+        ({"value": 5}, Base64Value, "$.value"),
     ],
 )
-def test_other_json_is_an_error_with_its_path(value: object, result: Any, path: str) -> None:
-    """Another attempt would not help: it is not garbled."""
+def test_json_of_another_shape_is_an_error_with_its_path(value: object, result: Any, path: str) -> None:
+    """It is not garbled, so another attempt would not help."""
     with pytest.raises(DecodeError) as caught:
-        read(value, result)
+        decode_json(value, result)
 
     assert path == caught.value.path
     assert not is_garbled(caught.value)
@@ -231,31 +239,31 @@ def test_other_json_is_an_error_with_its_path(value: object, result: Any, path: 
     [b"<html>", b"{", b'{"id": 1', b"[1,]", b"nope", b"\xff\xfe", b'{"name": "\xff"}', b"{}x", b"\x1f\x8b\x08"],
 )
 @pytest.mark.parametrize("result", [Tag, ScimUser, dict[str, Any]])
-def test_what_is_no_json_is_garbled(content: bytes, result: Any) -> None:
-    """Half an answer, or a page for people: another attempt may help."""
+def test_content_that_is_not_json_is_garbled(content: bytes, result: Any) -> None:
+    """A cut response or an HTML page: another attempt may help."""
     if content == b'{"name": "\xff"}' and result is ScimUser:
         return  # msgspec does not look into the strings of keys that it skips
     with pytest.raises(DecodeError) as caught:
-        read(content, result)
+        decode_json(content, result)
 
     assert is_garbled(caught.value)
 
 
 @pytest.mark.parametrize("content", [b"[" * 100_000, b'{"images":' * 100_000])
-def test_json_that_is_too_deep_is_an_error(content: bytes) -> None:
+def test_deeply_nested_json_is_an_error(content: bytes) -> None:
     """Not a RecursionError, and not worth another attempt."""
     with pytest.raises(DecodeError) as caught:
-        read(content, dict[str, Any])
+        decode_json(content, dict[str, Any])
 
     assert not is_garbled(caught.value)
 
 
-# --- both ways agree
+# --- both readers agree
 
 
 @cache
 def json_of(kind: Any) -> st.SearchStrategy[Any]:
-    """JSON that is nearly always fit for a type."""
+    """JSON that nearly always fits a type."""
     if attrs.has(kind):
         attrs.resolve_types(kind)
         fields = {field.metadata.get(WIRE, field.name): json_of(field.type) for field in attrs.fields(kind)}
@@ -283,7 +291,7 @@ def json_of(kind: Any) -> st.SearchStrategy[Any]:
     return plain[kind]
 
 
-ANSWERS = [
+RESPONSE_MODELS = [
     model
     for name in dir(hubapi.models)
     if isinstance(model := getattr(hubapi.models, name), type)
@@ -294,25 +302,25 @@ ANSWERS = [
 
 @settings(max_examples=600, deadline=None)
 @given(st.data())
-def test_both_ways_read_the_same_wherever_the_fast_one_can(data: st.DataObject) -> None:
-    """The tolerant way reads more, and never differently."""
-    result = data.draw(st.sampled_from([model for model in ANSWERS if _is_native(model)]))
+def test_both_readers_agree_on_what_msgspec_accepts(data: st.DataObject) -> None:
+    """The lenient reader accepts more, and never returns another value."""
+    result = data.draw(st.sampled_from([model for model in RESPONSE_MODELS if _is_native(model)]))
     content = stdlib_json.dumps(data.draw(json_of(result))).encode()
     try:
         fast = msgspec.json.decode(content, type=result)
     except msgspec.ValidationError:
         return
-    assert fast == read_tolerantly(content, result) == read(content, result)
+    assert fast == read_leniently(content, result) == decode_json(content, result)
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.data())
-def test_what_was_read_is_written_as_it_was_read(data: st.DataObject) -> None:
-    """Decoding what was encoded gives the same model, whichever it is."""
-    result = data.draw(st.sampled_from(ANSWERS))
+def test_decoded_models_survive_encoding(data: st.DataObject) -> None:
+    """Decoding an encoded model returns the same model."""
+    result = data.draw(st.sampled_from(RESPONSE_MODELS))
     value = data.draw(json_of(result))
     try:
-        found = read(value, result)
+        found = decode_json(value, result)
     except DecodeError:
         return
     try:
@@ -320,14 +328,14 @@ def test_what_was_read_is_written_as_it_was_read(data: st.DataObject) -> None:
     except ConfigurationError:
         return  # a time that has no date in UTC
 
-    assert found == read(written, result)
+    assert found == decode_json(written, result)
 
 
 # --- requests
 
 
-def test_unset_is_not_sent_and_null_is() -> None:
-    """A PATCH changes what it names; null is a value."""
+def test_unset_is_not_sent_but_null_is() -> None:
+    """A PATCH changes only what it contains, and null is a value."""
     nullable = attrs.make_class("Change", {"label": attrs.field(default=UNSET), "size": attrs.field(default=UNSET)})
 
     assert b"{}" == encode(PatchAccessTokenRequest())
@@ -342,15 +350,15 @@ def test_a_required_field_is_always_sent() -> None:
     assert b'{"token_label":"x","scopes":["a"]}' == encode(CreateAccessTokenRequest(token_label="x", scopes=("a",)))
 
 
-def test_a_model_of_both_directions_leaves_none_out() -> None:
-    """A name that was read and is sent back says no more than it knows."""
+def test_a_model_from_a_response_is_sent_without_its_none_fields() -> None:
+    """A name that was read can be sent back unchanged."""
     body = ScimUpdateUserRequest(schemas=["s"], enabled=True, name=ScimUserName(given_name="Jon"))
 
     assert b'{"schemas":["s"],"name":{"givenName":"Jon"},"enabled":true}' == encode(body)
 
 
-def test_a_secret_is_written_and_a_time_is_in_utc() -> None:
-    """The one place where a secret is revealed."""
+def test_secrets_are_revealed_and_times_are_in_utc() -> None:
+    """Encoding is the only place where a secret is revealed."""
     body = {"password": Secret("hunter2"), "at": datetime(2025, 1, 1, 1, tzinfo=timezone(timedelta(hours=1)))}
 
     assert b'{"password":"hunter2","at":"2025-01-01T00:00:00Z"}' == encode(body)
@@ -366,17 +374,17 @@ def test_a_secret_is_written_and_a_time_is_in_utc() -> None:
         {"a": {1, 2}, "b": object},
         {"a": datetime.max.replace(tzinfo=timezone(timedelta(hours=-1)))},
     ],
-    ids=["object", "surrogate", "secret surrogate", "naive time", "class", "time beyond time"],
+    ids=["object", "surrogate", "secret surrogate", "naive time", "class", "time out of range"],
 )
-def test_what_json_can_not_hold_is_refused(body: object) -> None:
-    """Before anything is sent; the words name no value, which may be a password."""
+def test_a_body_that_json_can_not_represent_is_refused(body: object) -> None:
+    """Before anything is sent; the message contains no value, which may be a password."""
     with pytest.raises(ConfigurationError) as caught:
         encode(body)
 
     assert (None, None) == (caught.value.__cause__, caught.value.__context__)
 
 
-def test_a_body_that_holds_itself_is_refused() -> None:
+def test_a_body_that_contains_itself_is_refused() -> None:
     """Not a RecursionError."""
     body: dict[str, object] = {}
     body["a"] = body
@@ -401,20 +409,20 @@ def test_a_body_that_holds_itself_is_refused() -> None:
         (datetime(2025, 1, 1, tzinfo=UTC), "/x?q=2025-01-01T00%3A00%3A00Z"),
     ],
 )
-def test_query_arguments_are_written_by_their_type(value: Argument, expected: str) -> None:
-    """Unset and None are not sent at all."""
+def test_query_arguments_are_formatted_by_type(value: Argument, expected: str) -> None:
+    """Unset and None are not sent."""
     assert expected == target(Operation(id="x", method="GET", path="/x", query={"q": value}, result=bytes))
 
 
 @pytest.mark.parametrize("value", ["\ud800", datetime(2025, 1, 1)])  # noqa: DTZ001 - the case
-def test_query_arguments_that_say_nothing_are_refused(value: Argument) -> None:
-    """No half characters, no moment without a zone."""
+def test_invalid_query_arguments_are_refused(value: Argument) -> None:
+    """Half a surrogate pair, and a datetime without a zone."""
     with pytest.raises(ConfigurationError):
         target(Operation(id="x", method="GET", path="/x", query={"q": value}, result=bytes))
 
 
-def test_a_request_says_what_it_is_and_what_it_wants() -> None:
-    """A user agent of its own: Docker's firewall refuses some libraries' (D10)."""
+def test_a_request_has_a_user_agent_and_media_types() -> None:
+    """Docker's firewall refuses the user agents of some libraries (D10)."""
     operation: Operation[bytes] = Operation(
         id="x", method="POST", path="/x", body={}, media_type="application/scim+json", result=bytes
     )

@@ -1,4 +1,4 @@
-"""Whatever a server answers, a caller gets a result or a HubError."""
+"""For any response of the server, a caller gets a result or a HubError."""
 
 import gzip
 import json as stdlib_json
@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from hubapi import AsyncHub, HubError
-from hubapi._codec.codec import target
+from hubapi._codec.request import target
 from hubapi._operation import Operation
 from hubapi.errors import ConfigurationError
 from hubapi.models import AccessToken, AuditLog, ScimServiceProviderConfig, ScimUser, Tag
@@ -141,10 +141,10 @@ async def outcome(call: Callable[[AsyncHub], Awaitable[object]], reply: Canned, 
 @example(200, b"\x1f\x8b", {"content-encoding": "gzip"}, 1)
 @example(307, b"", {"location": "http://["}, 1)
 @example(429, b"", {"retry-after": "nan"}, 1)
-def test_any_answer_gives_a_result_or_a_hub_error(
+def test_any_response_gives_a_result_or_a_hub_error(
     status: int, body: bytes, fields: dict[str, str], max_attempts: int
 ) -> None:
-    """Every kind of operation; no exception of a parser, a decoder or a recursion ever reaches a caller."""
+    """For every kind of operation; no exception of a parser, a decoder or a recursion reaches the caller."""
 
     async def every() -> None:
         for call in CALLS:
@@ -156,7 +156,7 @@ def test_any_answer_gives_a_result_or_a_hub_error(
 
 @pytest.mark.parametrize("call", CALLS)
 def test_every_known_trap_gives_a_result_or_a_hub_error(call: Callable[[AsyncHub], Awaitable[object]]) -> None:
-    """Depth, size, NaN, half characters, broken compression: one after the other."""
+    """Depth, size, NaN, surrogates, broken compression: one after the other."""
 
     async def every() -> None:
         for status in (200, 403, 500):
@@ -171,7 +171,7 @@ def test_every_known_trap_gives_a_result_or_a_hub_error(call: Callable[[AsyncHub
 @settings(max_examples=300, deadline=None)
 @given(st.text(max_size=30) | st.sampled_from(["..", ".", "a/../b", "%2e%2e", "a?b#c", "\\..\\", "ü/é", "\ud800", ""]))
 def test_a_path_value_stays_one_segment_or_is_refused(value: str) -> None:
-    """No value, whatever it holds, addresses anything but what it fills in."""
+    """No value can change the rest of the path."""
     operation: Operation[Any] = Operation(
         id="x", method="GET", path="/v2/x/{name}/y", path_values={"name": value}, result=bytes
     )

@@ -1,11 +1,11 @@
-"""The forgiving way to read an answer, value by value."""
+"""The lenient reader, value by value."""
 
 from typing import Any
 
 import attrs
 import pytest
 
-from hubapi._codec.lenient import _shown, structure
+from hubapi._codec.lenient import _kind_of, structure
 
 
 @attrs.define(kw_only=True)
@@ -54,8 +54,8 @@ class Outer:
         *((key, None, None) for key in ("text", "flag", "whole", "one", "many", "named", "anything")),
     ],
 )
-def test_a_value_is_read_for_what_it_means(key: str, value: object, expected: object) -> None:
-    """Text for numbers and the other way round, one for several, null for anything."""
+def test_a_value_of_another_type_is_converted(key: str, value: object, expected: object) -> None:
+    """Strings for numbers and vice versa, one object for a list, null for anything."""
     found, problem = structure({key: value}, Outer)
 
     assert (None, expected) == (problem, getattr(found, key))
@@ -64,34 +64,34 @@ def test_a_value_is_read_for_what_it_means(key: str, value: object, expected: ob
 @pytest.mark.parametrize(
     ("key", "value", "path", "words"),
     [
-        ("text", {}, "$.text", "text, found an object"),
-        ("text", [], "$.text", "text, found a list"),
-        ("flag", "yes", "$.flag", "true or false, found text of 3 characters"),
+        ("text", {}, "$.text", "a string, found an object"),
+        ("text", [], "$.text", "a string, found a list"),
+        ("flag", "yes", "$.flag", "true or false, found a string of 3 characters"),
         ("flag", 2, "$.flag", "true or false, found a number"),
-        ("whole", "five", "$.whole", "a whole number, found text of 4 characters"),
+        ("whole", "five", "$.whole", "a whole number, found a string of 4 characters"),
         ("whole", 1.5, "$.whole", "a whole number, found a number"),
         ("whole", True, "$.whole", "a whole number, found true"),
         ("whole", float("inf"), "$.whole", "a whole number, found a number"),
         ("whole", 10**400, "$.whole", "a whole number, found a number"),
-        ("real", "x", "$.real", "a number, found text of 1 characters"),
-        ("raw", "!", "$.raw", "base64, found text of 1 characters"),
-        ("raw", "ü", "$.raw", "base64, found text of 1 characters"),
-        ("raw", 5, "$.raw", "base64, found a number"),
-        ("one", "x", "$.one", "an object, found text of 1 characters"),
+        ("real", "x", "$.real", "a number, found a string of 1 characters"),
+        ("raw", "!", "$.raw", "a base64 string, found a string of 1 characters"),
+        ("raw", "ü", "$.raw", "a base64 string, found a string of 1 characters"),
+        ("raw", 5, "$.raw", "a base64 string, found a number"),
+        ("one", "x", "$.one", "an object, found a string of 1 characters"),
         ("many", [{}, 5], "$.many[1]", "an object, found a number"),
-        ("many", [{"name": {}}], "$.many[0].name", "text, found an object"),
-        ("words", [{}], "$.words[0]", "text, found an object"),
+        ("many", [{"name": {}}], "$.many[0].name", "a string, found an object"),
+        ("words", [{}], "$.words[0]", "a string, found an object"),
         ("named", {"k": 5}, "$.named['k']", "an object, found a number"),
     ],
 )
-def test_what_means_nothing_is_named_by_its_kind(key: str, value: object, path: str, words: str) -> None:
-    """Where it stands, what was due and what kind of thing was found; never its text."""
+def test_an_unreadable_value_is_described_by_its_kind(key: str, value: object, path: str, words: str) -> None:
+    """The problem has the path, the expected kind and the kind that was found, never the text."""
     assert (None, (path, words)) == structure({key: value}, Outer)
 
 
 @pytest.mark.parametrize("value", [[], [{"name": "a"}], "x", None, 5])
-def test_an_answer_as_a_whole_must_be_what_it_is_to_be(value: object) -> None:
-    """Only fields are guessed at."""
+def test_the_whole_response_is_not_converted(value: object) -> None:
+    """Only fields are."""
     found, problem = structure(value, Outer)
 
     assert found is None
@@ -100,7 +100,7 @@ def test_an_answer_as_a_whole_must_be_what_it_is_to_be(value: object) -> None:
 
 
 @pytest.mark.parametrize("value", [[1], "x", 5])
-def test_what_is_no_object_where_a_map_is_due_is_an_error(value: object) -> None:
-    """In a field, and as the whole answer: not an AttributeError."""
-    assert structure({"named": value}, Outer)[1] == ("$.named", f"an object, found {_shown(value)}")
-    assert structure(value, dict[str, Any])[1] == ("$", f"an object, found {_shown(value)}")
+def test_a_map_must_be_an_object(value: object) -> None:
+    """In a field and as the whole response: not an AttributeError."""
+    assert structure({"named": value}, Outer)[1] == ("$.named", f"an object, found {_kind_of(value)}")
+    assert structure(value, dict[str, Any])[1] == ("$", f"an object, found {_kind_of(value)}")

@@ -1,4 +1,4 @@
-"""`hubapi fake`, run as a person runs it: two shells, real HTTP, Ctrl-C."""
+"""`hubapi fake` as in a shell: a process of its own, HTTP, Ctrl-C."""
 
 import re
 import shlex
@@ -16,12 +16,12 @@ from attrs import frozen
 
 from tests.commands.running import command, environment, in_a_process
 
-LINES_UNTIL_READY = 6  # what it is, an empty line, three variables, an empty line
+LINES_UNTIL_READY = 6  # the URL, an empty line, three variables, an empty line
 
 
 @frozen
 class Shell:
-    """`hubapi fake` in a process of its own, once it serves."""
+    """A process that runs `hubapi fake`, ready to serve."""
 
     process: subprocess.Popen[str]
     environment: dict[str, str]
@@ -31,7 +31,7 @@ class Shell:
         return self.environment["HUBAPI_BASE_URL"]
 
     def stop(self, by: signal.Signals = signal.SIGINT) -> tuple[int, str, str]:
-        """Press Ctrl-C, and return the exit status and what else was printed."""
+        """Press Ctrl-C, and return the exit status and the rest of the output."""
         self.process.send_signal(by)
         out, err = self.process.communicate(timeout=30)
         return self.process.returncode, out, err
@@ -63,7 +63,7 @@ def fake(*words: str) -> Generator[Shell]:
 
 
 def test_a_second_shell_exports_from_it(tmp_path: Path) -> None:
-    """What it prints is all that `hubapi export` needs, whatever the password holds."""
+    """It prints all variables that `hubapi export` needs, with any characters in the password."""
     with fake("--org", "acme", "--org", "umbrella", "--events", "120", "--password", "it's $HOME") as shell:
         ran = in_a_process("export", "acme", "umbrella", "--out", str(tmp_path), **shell.environment)
         status, out, err = shell.stop()
@@ -72,52 +72,52 @@ def test_a_second_shell_exports_from_it(tmp_path: Path) -> None:
     assert "it's $HOME" == shell.environment["HUBAPI_PASSWORD"]
     assert [120, 120] == [len((tmp_path / f"{name}.jsonl").read_bytes().splitlines()) for name in ("acme", "umbrella")]
     assert (0, "") == (status, err)
-    assert re.fullmatch(r"\d+ requests came\n", out)
+    assert re.fullmatch(r"\d+ requests received\n", out)
 
 
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
 def test_it_ends_cleanly(by: signal.Signals) -> None:
-    """Ctrl-C and SIGTERM are the way out, no failures; a connection that is still open does not keep it."""
+    """Ctrl-C and SIGTERM are not failures, and an open connection does not prevent the end."""
     with fake() as shell, httpx.Client(base_url=shell.url) as client:
-        answer = client.get("/v2/namespaces/library/repositories/python/tags")
+        response = client.get("/v2/namespaces/library/repositories/python/tags")
         ended = shell.stop(by)
 
-    assert 30 == answer.json()["count"]
-    assert (0, "1 request came\n", "") == ended
+    assert 30 == response.json()["count"]
+    assert (0, "1 request received\n", "") == ended
 
 
-def test_the_same_seed_makes_up_the_same() -> None:
+def test_the_same_seed_generates_the_same_data() -> None:
     """Tags and their digests follow from the seed."""
-    answers = []
+    responses = []
     for seed in ("7", "7", "8"):
         with fake("--seed", seed) as shell:
             tag = httpx.get(f"{shell.url}/v2/namespaces/library/repositories/python/tags/latest").json()
-            answers.append(tag["digest"])
+            responses.append(tag["digest"])
             shell.stop()
 
-    assert answers[0] == answers[1] != answers[2]
+    assert responses[0] == responses[1] != responses[2]
 
 
 def test_limit_window_and_token_lifetime_are_the_servers() -> None:
-    """The third request of a window of two is a 429 that names the window's end; the token says when it ends."""
+    """The third request in a window of two is a 429 with the window's end; the token has its expiry."""
     with fake("--limit", "2", "--window", "3600", "--token-lifetime", "77") as shell:
         user = {"username": shell.environment["HUBAPI_USERNAME"], "password": shell.environment["HUBAPI_PASSWORD"]}
         with httpx.Client(base_url=shell.url) as client:
             token = client.post("/v2/users/login", json=user).json()["token"]
             client.headers["authorization"] = f"Bearer {token}"
-            answers = [client.get("/v2/auditlogs/acme") for _ in range(3)]
+            responses = [client.get("/v2/auditlogs/acme") for _ in range(3)]
         shell.stop()
 
     import jwt
 
     claims = jwt.decode(token, options={"verify_signature": False})
     assert 77 == claims["exp"] - claims["iat"]
-    assert [200, 200, 429] == [answer.status_code for answer in answers]
-    assert 3000 < int(answers[2].headers["x-retry-after"]) - claims["iat"] <= 3660
+    assert [200, 200, 429] == [response.status_code for response in responses]
+    assert 3000 < int(responses[2].headers["x-retry-after"]) - claims["iat"] <= 3660
 
 
 def test_verbose_logs_every_request() -> None:
-    """A line each on standard error, nothing of the server's own coming and going, no secret."""
+    """One line for each on standard error, without uvicorn's own messages and without secrets."""
     with fake("--verbose", "--password", "hunter2-hunter2") as shell:
         httpx.post(f"{shell.url}/v2/users/login", json={"username": "moby", "password": "hunter2-hunter2"})
         httpx.get(f"{shell.url}/v2/nothing?page=2")
@@ -131,18 +131,18 @@ def test_verbose_logs_every_request() -> None:
     assert "hunter2" not in err
 
 
-def test_on_every_address_it_names_one_that_can_be_reached() -> None:
-    """The client sends no password by http to another machine, and 0.0.0.0 is not this one."""
+def test_a_wildcard_address_is_printed_as_loopback() -> None:
+    """The client sends a password over http only to loopback, which 0.0.0.0 is not."""
     with fake("--host", "0.0.0.0") as shell:  # noqa: S104 - the point
-        answer = httpx.get(f"{shell.url}/v2/namespaces/library/repositories/python/tags")
+        response = httpx.get(f"{shell.url}/v2/namespaces/library/repositories/python/tags")
         shell.stop()
 
     assert shell.url.startswith("http://127.0.0.1:")
-    assert 200 == answer.status_code
+    assert 200 == response.status_code
 
 
-def test_a_port_that_is_taken_is_one_clear_line() -> None:
-    """Whose port it is nobody knows, but that it is taken, and which."""
+def test_a_port_in_use_is_one_line() -> None:
+    """The error names address and port."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         ran = in_a_process("fake", "--port", str(port))
@@ -151,12 +151,12 @@ def test_a_port_that_is_taken_is_one_clear_line() -> None:
     assert f"Error: can't listen on 127.0.0.1, port {port}: Address already in use\n" == ran.stderr
 
 
-def test_a_name_that_is_taken_is_a_mistake_in_usage() -> None:
+def test_a_duplicate_name_is_a_usage_error() -> None:
     """A user and an organisation share one namespace."""
     ran = in_a_process("fake", "--user", "acme")
 
     assert 2 == ran.returncode
-    assert "Error: there already is an account 'acme'" in ran.stderr
+    assert "Error: account 'acme' already exists" in ran.stderr
 
 
 # --- without the extra `testing`
@@ -178,7 +178,7 @@ def run_without(missing: str, *words: str, **more: str) -> subprocess.CompletedP
 @pytest.mark.parametrize("missing", ["jwt", "pyotp", "starlette", "uvicorn"])
 @pytest.mark.parametrize("words", ["fake", "demo"])
 def test_a_missing_extra_is_named(words: str, missing: str) -> None:
-    """One line that says what to install."""
+    """One line names the extra to install."""
     ran = run_without(missing, words)
 
     assert (1, "") == (ran.returncode, ran.stdout)
@@ -188,7 +188,7 @@ def test_a_missing_extra_is_named(words: str, missing: str) -> None:
 
 
 def test_export_needs_no_extra_but_its_own(tmp_path: Path) -> None:
-    """With the extra `cli` alone the export gets as far as asking who to be."""
+    """With the extra `cli` alone the export starts, and reports missing credentials."""
     ran = run_without("starlette", "export", "acme", "--out", str(tmp_path))
 
     words = " ".join((ran.stdout + ran.stderr).split())

@@ -121,9 +121,9 @@ class _Kill(Fault):
 
     kill: Callable[[], None]
 
-    def __call__(self, asked: Any) -> Any:
+    def __call__(self, exchange: Any) -> Any:
         self.kill()
-        return asked.work()
+        return exchange.process()
 
 
 def export(fake: FakeHub, job: Job, death: Death | None = None) -> End:

@@ -45,8 +45,8 @@ async def test_an_error_has_the_name_of_the_operation(fake: FakeHub) -> None:
     assert "audit_logs.follow" == caught.value.operation
 
 
-async def test_a_refusal_tells_the_time_as_well(fake: FakeHub) -> None:
-    """And once it is known, nothing is sent."""
+async def test_a_refusal_has_the_server_s_time_too(fake: FakeHub) -> None:
+    """Once the time is known, nothing is sent."""
     fake.add_org("theirs", events=1)
     async with AsyncHub(MOBY, transport=fake.transport()) as hub:
         requests = LogRequests(hub._pipeline, "audit_logs.export")

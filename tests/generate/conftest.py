@@ -1,6 +1,6 @@
-"""A description written inline, run through the whole command and imported."""
+"""A fixture that runs the command on an inline description and imports the result."""
 
-import importlib.util
+import importlib
 import sys
 from collections.abc import Iterator
 from itertools import count
@@ -14,35 +14,32 @@ from tests.generate.inline import Generate, Generated
 _numbers = count()
 
 
-def _imported(folder: Path, name: str) -> None:
-    spec = importlib.util.spec_from_file_location(
-        name, folder / "__init__.py", submodule_search_locations=[str(folder)]
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-
-
 @pytest.fixture
-def generate(tmp_path: Path) -> Iterator[Generate]:
-    """Generate and import what a description says; names are proposed where none are given."""
+def generate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Generate]:
+    """Generate a package from a description, and import it; names are proposed unless they are given."""
+    monkeypatch.syspath_prepend(tmp_path)
     made: list[str] = []
 
     def run(
-        paths: str = "", schemas: str = "", *, rest: str = "", spec: str = "", names: str = "{}", fixes: str = "[]"
+        paths: str = "",
+        schemas: str = "",
+        *,
+        rest: str = "",
+        spec: str = "",
+        names: str = "{}",
+        fixes: str = "[]",
+        additions: str = "{}",
     ) -> Generated:
-        folder = tmp_path / f"run{len(made)}"
-        folder.mkdir()
+        name = f"generated_{next(_numbers)}"
         spec = spec or _OPENING + (paths or _PATHS) + (f"components:\n  schemas:\n{schemas}" if schemas else "") + rest
-        for name, text in (("spec", spec), ("fixes", fixes), ("names", names)):
-            (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
-        files = [f"--{name}={folder / name}.yaml" for name in ("spec", "fixes", "names")]
-        assert main([*files, f"--out={folder / 'out'}", "--propose"]) == 0
-        made.append(f"generated_{next(_numbers)}")
-        _imported(folder / "out", made[-1])
-        return Generated(folder / "out", made[-1])
+        texts = {"spec": spec, "additions": additions, "fixes": fixes, "names": names}
+        for option, text in texts.items():
+            (tmp_path / f"{option}.yaml").write_text(text, encoding="utf-8")
+        files = [f"--{option}={tmp_path / option}.yaml" for option in texts]
+        assert main([*files, f"--out={tmp_path / name}", "--propose"]) == 0
+        made.append(name)
+        importlib.invalidate_caches()
+        return Generated(tmp_path / name, name)
 
     yield run
     for name in [name for name in sys.modules if name.partition(".")[0] in made]:

@@ -1,4 +1,4 @@
-"""A generated package that was imported from where a test put it, and a client that records."""
+"""A generated and imported package, and a client that records operations."""
 
 import importlib
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from hubapi._operation import Operation
 
 
 class RecordingClient:
-    """A client that keeps the operation it is asked to send."""
+    """A client that records the operation instead of sending it."""
 
     operation: Operation[Any]
 
@@ -22,7 +22,7 @@ class RecordingClient:
 
 
 class Generated:
-    """A generated package under a name of its own."""
+    """A generated package with a unique name."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self.folder = folder
@@ -50,7 +50,7 @@ class Generated:
         return (self.folder / path).read_text(encoding="utf-8")
 
     def annotation(self, model: str, field: str) -> str:
-        """Return the annotation of a model's field, as it is spelled."""
+        """Return the source of a field's annotation."""
         return str(getattr(self.models, model).__annotations__[field])
 
 

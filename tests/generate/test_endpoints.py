@@ -1,4 +1,4 @@
-"""Descriptions of operations, and the functions that come of them."""
+"""Descriptions of operations, and the generated functions."""
 
 import inspect
 from types import NoneType
@@ -23,13 +23,13 @@ def operation(body: str, *, path: str = "/things", method: str = "get") -> str:
     return f"  {path}:\n    {method}:\n      tags: [things]\n{lines}"
 
 
-def answer(schema: str, *, media_type: str = "application/json") -> str:
-    """Return responses with one success."""
+def success(schema: str, *, media_type: str = "application/json") -> str:
+    """Return responses with one successful response."""
     return f"responses: {{ 200: {{ description: OK, content: {{ {media_type}: {{ schema: {schema} }} }} }} }}"
 
 
 def test_query_arguments_keep_their_names_on_the_wire(generate: Generate) -> None:
-    """A keyword, a type's name and camel case are renamed in Python alone."""
+    """Keywords, names of types and camel case are only renamed in Python."""
     names = ("from", "list", "startIndex", "client", "body", "self", "type")
     parameters = "".join(f"  - {{ name: {name}, in: query, schema: {{ type: string }} }}\n" for name in names)
     api = generate(operation(f"parameters:\n{parameters}{DONE}"))
@@ -42,8 +42,8 @@ def test_query_arguments_keep_their_names_on_the_wire(generate: Generate) -> Non
     assert sent.result is NoneType
 
 
-def test_what_is_not_given_is_unset(generate: Generate) -> None:
-    """A default is the server's business and never sent."""
+def test_an_omitted_argument_is_unset(generate: Generate) -> None:
+    """The server applies its defaults itself; they are not sent."""
     api = generate(
         operation(f"parameters: [{{ name: page, in: query, schema: {{ type: integer, default: 1 }} }}]\n{DONE}")
     )
@@ -72,8 +72,8 @@ def test_header_arguments(generate: Generate) -> None:
     assert {} == sent.query
 
 
-def test_list_and_enum_arguments_are_spelled_out(generate: Generate) -> None:
-    """A list takes any sequence of strings, an enum just its values."""
+def test_annotations_of_list_and_enum_arguments(generate: Generate) -> None:
+    """A list takes any sequence of strings, an enum only its values."""
     api = generate(
         operation(
             "parameters:\n"
@@ -92,7 +92,7 @@ def test_list_and_enum_arguments_are_spelled_out(generate: Generate) -> None:
 
 
 def test_path_parameters_come_from_the_template(generate: Generate) -> None:
-    """One that is declared nowhere is a string; one declared on the path is shared; integers are written out."""
+    """An undeclared one is a string; one that the path declares is shared; integers are formatted."""
     item = "    parameters: [{ name: size, in: path, required: true, schema: { type: integer } }]\n"
     api = generate(operation(DONE, path="/things/{name}/{size}").replace("}:\n", "}:\n" + item, 1))
 
@@ -103,7 +103,7 @@ def test_path_parameters_come_from_the_template(generate: Generate) -> None:
 
 
 def test_an_operation_overrides_the_parameters_of_its_path(generate: Generate) -> None:
-    """The nearer declaration holds."""
+    """The declaration of the operation applies."""
     item = "    parameters: [{ name: page, in: query, schema: { type: string } }]\n"
     own = "parameters: [{ name: page, in: query, schema: { type: integer } }]\n"
     api = generate(operation(own + DONE).replace("/things:\n", "/things:\n" + item))
@@ -124,14 +124,14 @@ def test_an_operation_overrides_the_parameters_of_its_path(generate: Generate) -
     ],
 )
 def test_auth(generate: Generate, security: str, auth: str) -> None:
-    """Security becomes one of four kinds of bearer."""
+    """Security becomes one of four kinds of authentication."""
     api = generate(operation(security + DONE), rest=SCHEMES)
 
     assert auth == api.call("things.list_things").auth
 
 
-def test_the_documents_own_security_holds_where_an_operation_is_silent(generate: Generate) -> None:
-    """An empty list turns it off."""
+def test_the_security_of_the_document_is_the_default(generate: Generate) -> None:
+    """An empty list of an operation turns it off."""
     paths = operation(DONE) + operation("security: []\n" + DONE, path="/free/{id}")
     api = generate(paths, rest=SCHEMES + "security: [{ bearerAuth: [] }]\n")
 
@@ -139,9 +139,19 @@ def test_the_documents_own_security_holds_where_an_operation_is_silent(generate:
     assert api.call("things.get_free", "a").auth == "none"
 
 
+@pytest.mark.parametrize(
+    ("mark", "repeatable"), [("", False), ("x-repeatable: false\n", False), ("x-repeatable: true\n", True)]
+)
+def test_a_post_may_be_repeatable(generate: Generate, mark: str, repeatable: bool) -> None:
+    """The client then sends it again if the response is lost."""
+    api = generate(operation(mark + DONE, method="post"))
+
+    assert repeatable is api.call("things.create_thing").repeatable
+
+
 def test_head_has_no_result(generate: Generate) -> None:
-    """Whatever the description says of its body."""
-    api = generate(operation(answer("{ type: string }"), method="head"))
+    """A body in the description is ignored."""
+    api = generate(operation(success("{ type: string }"), method="head"))
 
     sent = api.call("things.has_things")
 
@@ -154,26 +164,26 @@ def test_head_has_no_result(generate: Generate) -> None:
         (DONE, NoneType),
         ("responses: { 200: { description: No content } }", NoneType),
         ("responses: { 204: {} }", NoneType),
-        (answer("{ type: string }", media_type="text/csv"), bytes),
-        (answer("{ type: array, items: { type: string } }"), list[str]),
-        (answer("{ type: object, additionalProperties: { type: integer } }"), dict[str, int]),
-        (answer("{ type: string }", media_type="application/scim+json"), str),
+        (success("{ type: string }", media_type="text/csv"), bytes),
+        (success("{ type: array, items: { type: string } }"), list[str]),
+        (success("{ type: object, additionalProperties: { type: integer } }"), dict[str, int]),
+        (success("{ type: string }", media_type="application/scim+json"), str),
     ],
 )
 def test_results(generate: Generate, responses: str, result: object) -> None:
-    """The answer's type is handed to the client."""
+    """The operation has the type of the response."""
     assert result == generate(operation(responses)).call("things.list_things").result
 
 
-def test_an_answer_of_anything(generate: Generate) -> None:
-    """An empty schema promises nothing."""
-    api = generate(operation(answer("{}")))
+def test_a_response_of_any_type(generate: Generate) -> None:
+    """The schema is empty."""
+    api = generate(operation(success("{}")))
 
     assert api.module("endpoints.things").list_things.__annotations__["return"] == "Any"
 
 
 def test_statuses_may_be_integers_strings_and_default(generate: Generate) -> None:
-    """Each failure with an error of its own is named in the docstring."""
+    """The docstring lists the statuses that have an error class of their own."""
     responses = """\
 responses:
   200: { description: OK }
@@ -189,8 +199,8 @@ responses:
     assert "Errors: Unauthorized (401), NotFound (404), ServerError (500)." in doc
 
 
-def test_deprecated_is_said(generate: Generate) -> None:
-    """The docstring carries it."""
+def test_a_deprecated_operation(generate: Generate) -> None:
+    """The docstring mentions it."""
     api = generate(operation(f"summary: List them\ndeprecated: true\n{DONE}"))
 
     doc = inspect.getdoc(api.module("endpoints.things").list_things) or ""
@@ -198,8 +208,8 @@ def test_deprecated_is_said(generate: Generate) -> None:
     assert doc.startswith("List them.\n\nDeprecated by the server.\n")
 
 
-def test_the_docstring_says_what_a_caller_needs(generate: Generate) -> None:
-    """Summary, description, arguments with their limits and values, errors, and the source."""
+def test_the_docstring(generate: Generate) -> None:
+    """It has summary, description, arguments with their limits and values, errors, and the source."""
     api = generate(
         operation(
             """\
@@ -241,7 +251,7 @@ Source: https://docs.docker.com/reference/api/hub/latest/#tag/things/operation/L
 
 
 def test_a_body_and_its_media_type(generate: Generate) -> None:
-    """JSON goes without saying; an optional body may be left out."""
+    """JSON is the default media type; an optional body may be omitted."""
     thing = "{{ type: object, properties: {{ name: {{ type: string }} }} }}"
     content = f"requestBody:\n  content: {{{{ {{0}}: {{{{ schema: {thing} }}}} }}}}\n"
     json, scim = content.format("application/json"), content.format("application/scim+json")
@@ -258,17 +268,17 @@ def test_a_body_and_its_media_type(generate: Generate) -> None:
     assert "body" not in repr(required)
 
 
-def test_a_function_named_like_a_builtin_hides_nothing(generate: Generate) -> None:
-    """Its module spells the builtin `builtins.list`."""
+def test_a_function_may_have_the_name_of_a_builtin(generate: Generate) -> None:
+    """Its module refers to the builtin as `builtins.list`."""
     names = "operations:\n  GET /things: things.list\n  GET /words/{id}: things.str\n"
-    paths = operation(answer("{ type: array, items: { type: string } }")) + operation(DONE, path="/words/{id}")
+    paths = operation(success("{ type: array, items: { type: string } }")) + operation(DONE, path="/words/{id}")
     api = generate(paths, names=names)
 
     assert api.call("things.list").result == list[str]
     assert api.module("endpoints.things").str.__annotations__["id"] == "builtins.str"
 
 
-def test_operations_go_to_the_module_their_pin_names(generate: Generate) -> None:
+def test_an_operation_is_in_the_module_of_its_pin(generate: Generate) -> None:
     """The tag is only a proposal."""
     api = generate(operation(DONE), names="operations:\n  GET /things: stock.take\n")
 
@@ -277,8 +287,8 @@ def test_operations_go_to_the_module_their_pin_names(generate: Generate) -> None
     assert ("stock.take", "GET", "/things", {}) == (sent.id, sent.method, sent.path, sent.path_values)
 
 
-def test_alike_templates_live_side_by_side(generate: Generate) -> None:
-    """`/orgs/{name}` and `/orgs/{org_name}` are two paths to a client."""
+def test_similar_templates(generate: Generate) -> None:
+    """`/orgs/{name}` and `/orgs/{org_name}` are two paths."""
     paths = operation(DONE, path="/orgs/{name}/a") + operation(DONE, path="/orgs/{org_name}/b")
 
     api = generate(paths)
@@ -287,17 +297,17 @@ def test_alike_templates_live_side_by_side(generate: Generate) -> None:
     assert {"org_name": "x"} == api.call("things.list_b", "x").path_values
 
 
-def test_whom_a_path_is_meant_for_is_passed_over(generate: Generate) -> None:
-    """`x-audience` says nothing about a call; it stands beside the methods."""
+def test_the_audience_of_a_path_is_ignored(generate: Generate) -> None:
+    """`x-audience` is next to the methods, and does not affect the calls."""
     api = generate(operation(DONE).replace("/things:\n", "/things:\n    x-audience: public\n"))
 
     assert api.call("things.list_things").method == "GET"
 
 
 def test_a_list_of_page_envelopes_and_declared_headers(generate: Generate) -> None:
-    """An answer is what it is said to be, and its headers are read by the core whatever is declared."""
+    """The result is a list, and the declared headers are ignored: the client reads headers anyway."""
     page = "{ properties: { count: { type: integer }, results: { type: array, items: { type: string } } } }"
-    responses = answer(f"{{ type: array, items: {page} }}").replace("description: OK", "headers: { X: {} }")
+    responses = success(f"{{ type: array, items: {page} }}").replace("description: OK", "headers: { X: {} }")
     api = generate(operation(responses))
 
     assert api.call("things.list_things").result == list[api.models.ThingsGetItem]  # type: ignore[name-defined]

@@ -1,4 +1,4 @@
-"""The corrections in `openapi/fixes.yaml`: each is needed, and together they make the description true."""
+"""The corrections in `openapi/fixes.yaml`: each is needed, and together they make the description correct."""
 
 import json
 from functools import cache
@@ -11,16 +11,18 @@ from openapi_schema_validator import OAS30Validator
 from scripts.generate import emit, lower, names
 from scripts.generate.__main__ import ROOT
 from scripts.generate.load import Document, SpecError, child_pointer, load
+from scripts.generate.merge import merge
 from scripts.generate.patch import patch
 
 OPENAPI = ROOT / "openapi"
 SAMPLES = sorted((ROOT / "tests" / "samples").glob("*.json"))
-SPEC, FIXES = load(OPENAPI / "latest.yaml"), load(OPENAPI / "fixes.yaml")
+ORIGINAL, ADDITIONS, FIXES = (load(OPENAPI / f"{name}.yaml") for name in ("latest", "additions", "fixes"))
+SPEC = merge(ORIGINAL, ADDITIONS)
 ENTRIES = {f"{n} {entry.text('at')}": n for n, entry in enumerate(FIXES.root.sequence())}
 
 
 def corrected(without: int | None = None) -> Document:
-    """Return the corrected description, one entry left out."""
+    """Return the corrected description, without one of the entries."""
     assert isinstance(FIXES.value, list)
     kept = [entry for n, entry in enumerate(FIXES.value) if n != without]
     marks = dict(FIXES.marks) | {child_pointer("#", n): FIXES.marks["#"] for n in range(len(kept))}
@@ -28,68 +30,69 @@ def corrected(without: int | None = None) -> Document:
 
 
 def emitted(document: Document) -> dict[str, str]:
-    """Return the modules that come of a description, before they are formatted."""
+    """Return the modules of a description, before formatting."""
     api = lower.lower(document)
-    return emit.emit(api, names.resolve(api, load(OPENAPI / "names.yaml"), document), "")
+    resolved = names.resolve(api, load(OPENAPI / "names.yaml"), document)
+    return emit.emit(api, resolved, package="hubapi._generated", header="")
 
 
 @cache
 def committed() -> dict[str, str]:
-    """Return the modules that come of every entry together."""
+    """Return the modules of the corrected description."""
     return emitted(corrected())
 
 
-def complaints(document: Document, sample: Path) -> list[str]:
-    """Say how a sample breaks the schema it is named after; an independent validator judges."""
+def schema_errors(document: Document, sample: Path) -> list[str]:
+    """Return the errors that an independent validator finds in a sample; its name is that of its schema."""
     value: Any = document.value
     schema = {"$ref": f"#/components/schemas/{sample.name.partition('.')[0]}", "components": value["components"]}
     return [error.message for error in OAS30Validator(schema).iter_errors(json.loads(sample.read_text()))]
 
 
 def is_noticed(without: int) -> bool:
-    """Whether the generator, its output or the samples show that an entry is missing."""
+    """Return whether the generator, its output or the samples show that an entry is missing."""
     try:
         document = corrected(without)
         if emitted(document) != committed():
             return True
     except SpecError:
         return True
-    return any(complaints(document, sample) for sample in SAMPLES)
+    return any(schema_errors(document, sample) for sample in SAMPLES)
 
 
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_every_entry_is_needed(entry: str) -> None:
-    """Without it the generator refuses, other code comes out, or an answer of the server's is no longer valid."""
+    """Without it the generator fails, the output differs, or a recorded response is no longer valid."""
     assert is_noticed(ENTRIES[entry])
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
 def test_samples_are_valid_against_the_corrected_description(sample: Path) -> None:
-    """What the server sends is what the description says, once corrected."""
-    assert complaints(corrected(), sample) == []
+    """They are recorded responses of the server."""
+    assert schema_errors(corrected(), sample) == []
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
-def test_samples_are_invalid_against_the_description_as_it_came(sample: Path) -> None:
-    """Else it would prove nothing."""
-    assert complaints(SPEC, sample) != []
+def test_samples_are_invalid_against_the_description_without_fixes(sample: Path) -> None:
+    """Otherwise the test above would prove nothing."""
+    assert schema_errors(SPEC, sample) != []
 
 
-def test_the_description_as_it_came_is_refused() -> None:
-    """It can't be read without being corrected."""
+def test_the_description_without_fixes_is_refused() -> None:
+    """The generator can't read it."""
     with pytest.raises(SpecError, match="bearerSCIMAuth"):
         lower.lower(patch(SPEC, Document("none.yaml", [], dict(FIXES.marks))).document)
 
 
-def test_fixes_leave_the_description_alone() -> None:
-    """They work on a copy."""
+def test_fixes_do_not_change_the_description() -> None:
+    """They are applied to a copy."""
     corrected()
 
-    assert load(OPENAPI / "latest.yaml").value == SPEC.value
+    assert merge(ORIGINAL, ADDITIONS).value == SPEC.value
 
 
 def test_no_entry_corrects_the_same_place_twice() -> None:
-    """The last would silently win over the first."""
+    """The last entry would silently replace the first."""
     places = [entry.text("at") for entry in FIXES.root.sequence()]
 
     assert sorted(set(places)) == sorted(places)

@@ -1,4 +1,4 @@
-"""Text of a description that would like to be code."""
+"""Text of a description never becomes code."""
 
 import ast
 import copy
@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from scripts.generate.docstrings import docstring, prose
 from scripts.generate.load import Value
-from scripts.generate.prose import docstring, prose
 from tests.generate.inline import Generate, Generated
 
 NASTY = {
@@ -47,12 +47,12 @@ ALLOWED = (ast.Import, ast.ImportFrom, ast.ClassDef, ast.AsyncFunctionDef, ast.A
 
 
 def plain(text: str) -> str:
-    """Return a text's words: what wrapping and unprintable characters leave of it."""
+    """Return the words of a text, without line breaks and unprintable characters."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def description(text: str) -> Any:
-    """Return a description with *text* wherever prose or a value may stand."""
+    """Return a description with *text* in every place for prose or a value."""
     prose = {"description": text}
     thing: dict[str, Value] = {
         **prose,
@@ -61,6 +61,7 @@ def description(text: str) -> Any:
             "name": {**prose, "type": "string"},
             "kind": {"type": "string", "enum": [text]},
             "code": {"type": "string", "pattern": text},
+            "alias": {"$ref": "#/components/schemas/alias"},
         },
     }
     content: dict[str, Value] = {"application/json": {"schema": {"$ref": "#/components/schemas/thing"}}}
@@ -91,26 +92,26 @@ def description(text: str) -> Any:
 
 
 def written(document: object) -> str:
-    """Return YAML whose every string is quoted and escaped."""
-    unshared = json.loads(json.dumps(document))  # else it would use anchors
+    """Return YAML in which every string is quoted and escaped."""
+    unshared = json.loads(json.dumps(document))  # otherwise it would use anchors
     return yaml.safe_dump(unshared, default_style='"', sort_keys=False)
 
 
 def generated(generate: Generate, text: str) -> Generated:
-    """Generate; the parameter's name is pinned, because most of these give none."""
+    """Generate, with a pinned name for the parameter: most of these texts give none."""
     names = {"fields": {f"POST /things query {text}": "argument"}}
     return generate(spec=written(description(text)), names=written(names))
 
 
 def docstrings(tree: ast.Module) -> list[str]:
-    """Return every string that stands alone."""
+    """Return every string that is a statement."""
     nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)]
     return [str(node.value.value) for node in nodes if isinstance(node.value, ast.Constant)]
 
 
 @pytest.mark.parametrize("name", NASTY)
 def test_no_text_of_a_description_becomes_code(generate: Generate, name: str) -> None:
-    """The modules parse, only define things, and say just what the description says."""
+    """The modules parse, only have definitions, and their docstrings have the text of the description."""
     text = NASTY[name]
     package = generated(generate, text)
 
@@ -130,7 +131,7 @@ def test_no_text_of_a_description_becomes_code(generate: Generate, name: str) ->
 
 @pytest.mark.parametrize("name", NASTY)
 def test_values_reach_the_wire_as_they_are(generate: Generate, name: str) -> None:
-    """An enum's value and a parameter's name are repeated exactly."""
+    """Values of enums and names of parameters are unchanged."""
     text = NASTY[name]
     package = generated(generate, text)
 
@@ -142,8 +143,8 @@ def test_values_reach_the_wire_as_they_are(generate: Generate, name: str) -> Non
 
 
 @pytest.mark.parametrize("name", NASTY)
-def test_a_docstring_says_just_its_text(name: str) -> None:
-    """Whatever the text ends in."""
+def test_a_docstring_has_exactly_its_text(name: str) -> None:
+    """The end of the text does not matter."""
     for text in (NASTY[name], f"first\n{NASTY[name]}", f"{NASTY[name]}\n\nlast", NASTY[name] * 3):
         assert plain(text) == plain(ast.literal_eval(docstring(prose(text)) or '""'))
 
@@ -154,7 +155,7 @@ def test_a_docstring_says_just_its_text(name: str) -> None:
 def test_a_property_whose_name_gives_no_identifier_is_refused(
     generate: Generate, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The message asks for a pin, and says where."""
+    """The message asks for a pin, and names the section."""
     document = description("harmless")
     document["components"]["schemas"]["thing"]["properties"][NASTY[name]] = {"type": "string"}
 
@@ -166,7 +167,7 @@ def test_a_property_whose_name_gives_no_identifier_is_refused(
 
 @pytest.mark.parametrize("name", NASTY)
 def test_a_property_may_have_any_name_once_it_is_pinned(generate: Generate, name: str) -> None:
-    """Its name on the wire stays as it is."""
+    """Its name on the wire is unchanged."""
     document = description("harmless")
     document["components"]["schemas"]["thing"]["properties"][NASTY[name]] = {"type": "string"}
     pointer = f"#/components/schemas/thing/properties/{NASTY[name].replace('~', '~0').replace('/', '~1')}"
@@ -180,7 +181,7 @@ def test_a_property_may_have_any_name_once_it_is_pinned(generate: Generate, name
 def test_a_path_or_tag_that_would_be_code_is_data_or_refused(
     generate: Generate, place: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A path is repeated exactly; a tag has to give the name of a module."""
+    """A path is unchanged; a tag has to give the name of a module."""
     document = description("harmless")
     document["paths"][f"/{place}"] = document["paths"].pop("/things")
     names = {"operations": {f"POST /{place}": "things.create"}}

@@ -1,4 +1,4 @@
-"""Descriptions of schemas, and the models that come of them."""
+"""Descriptions of schemas, and the generated models."""
 
 import inspect
 from typing import Any, get_args, get_origin, get_type_hints
@@ -14,14 +14,14 @@ THING = "    thing:\n"
 
 
 def operation(schema: str, *, path: str = "/things", method: str = "get", tag: str = "things") -> str:
-    """Return an operation that answers with *schema*."""
+    """Return an operation whose response has *schema*."""
     content = f"{{ application/json: {{ schema: {schema} }} }}"
     responses = f"responses: {{ 200: {{ description: OK, content: {content} }} }}"
     return f"  {path}:\n    {method}:\n      tags: [{tag}]\n      {responses}\n"
 
 
 def sending(schema: str) -> str:
-    """Return an operation that sends *schema* and answers nothing."""
+    """Return an operation that sends *schema* and has an empty response."""
     content = f"{{ application/json: {{ schema: {schema} }} }}"
     return (
         "  /things:\n    post:\n      tags: [things]\n"
@@ -35,18 +35,23 @@ def ref(name: str) -> str:
     return f'{{ $ref: "#/components/schemas/{name}" }}'
 
 
+def referring(*names: str) -> str:
+    """Return an inline object that refers to these components."""
+    return "{ properties: { " + ", ".join(f"{name}: {ref(name)}" for name in names) + " } }"
+
+
 def wires(model: Any) -> dict[str, str]:
-    """Return the fields' names on the wire."""
+    """Return the names of the fields on the wire."""
     return {f.name: f.metadata.get(WIRE, f.name) for f in attrs.fields(model)}
 
 
 def annotations(api: Generated, model: str) -> dict[str, str]:
-    """Return a model's annotations as they are spelled."""
+    """Return the sources of a model's annotations."""
     return dict(getattr(api.models, model).__annotations__)
 
 
-def test_an_answer_may_lack_anything(generate: Generate) -> None:
-    """`required` on an answer is a hint for readers: the server does not keep to it."""
+def test_a_response_may_lack_any_field(generate: Generate) -> None:
+    """`required` in a response is only a hint: the server does not comply with it."""
     schema = "{ type: object, required: [name], properties: { name: { type: string }, size: { type: integer } } }"
     api = generate(operation(ref("thing")), f"    thing: {schema}\n")
 
@@ -56,8 +61,8 @@ def test_an_answer_may_lack_anything(generate: Generate) -> None:
     assert (None, None) == (thing.name, thing.size)
 
 
-def test_a_request_tells_unset_from_null(generate: Generate) -> None:
-    """What is required has no default, what is optional is unset, what is nullable takes None."""
+def test_a_request_distinguishes_unset_from_null(generate: Generate) -> None:
+    """Required fields have no default, optional ones are unset, nullable ones take None."""
     schema = (
         "{ type: object, required: [name], properties: { name: { type: string }, size: { type: integer }, "
         "note: { type: string, nullable: true }, order: { type: string, enum: [up, down] }, "
@@ -79,16 +84,16 @@ def test_a_request_tells_unset_from_null(generate: Generate) -> None:
         api.models.Thing()
 
 
-def test_what_is_sent_and_received_is_as_tolerant_as_an_answer(generate: Generate) -> None:
-    """One class serves both ways, and the server's half decides."""
+def test_a_model_of_requests_and_responses_may_lack_any_field(generate: Generate) -> None:
+    """One class serves both directions, and the responses decide."""
     paths = sending(ref("thing")) + operation(ref("thing"), path="/things/{id}")
     api = generate(paths, "    thing: { type: object, required: [name], properties: { name: { type: string } } }\n")
 
     assert {"name": "str | None"} == annotations(api, "Thing")
 
 
-def test_an_enum_in_an_answer_is_open(generate: Generate) -> None:
-    """A value the description does not know is a plain string; the known ones are documented."""
+def test_an_enum_in_a_response_is_open(generate: Generate) -> None:
+    """An unknown value is a plain string; the known ones are documented."""
     schema = (
         "{ type: object, properties: { status: { type: string, enum: [active, null, inactive], nullable: true } } }"
     )
@@ -106,7 +111,7 @@ def test_null_in_an_enum_makes_it_nullable(generate: Generate) -> None:
 
 
 def test_property_names_become_attributes(generate: Generate) -> None:
-    """Spaces, camel case, keywords and the names of types are renamed; the wire keeps its own."""
+    """Spaces, camel case, keywords and the names of types are renamed; names on the wire are unchanged."""
     names = [
         "Date Joined",
         "userName",
@@ -141,8 +146,8 @@ def test_property_names_become_attributes(generate: Generate) -> None:
     assert api.models.Thing(**dict.fromkeys(fields, "x")).self_ == "x"
 
 
-def test_a_pinned_attribute_name_holds(generate: Generate) -> None:
-    """Also for the models that inherit the property."""
+def test_a_pinned_attribute_name_is_used(generate: Generate) -> None:
+    """Models that inherit the property use it as well."""
     api = generate(
         operation(ref("thing")),
         "    thing: { allOf: [" + ref("base") + ", { properties: { size: { type: integer } } }] }\n"
@@ -154,7 +159,7 @@ def test_a_pinned_attribute_name_holds(generate: Generate) -> None:
 
 
 def test_primitive_types(generate: Generate) -> None:
-    """Each type and format has its Python type; a password never shows in a repr."""
+    """Each type and format has its Python type; a password does not show in a repr."""
     kinds = {
         "text": ("{ type: string }", "str | None"),
         "at": ("{ type: string, format: date-time }", "Timestamp | None"),
@@ -178,8 +183,8 @@ def test_primitive_types(generate: Generate) -> None:
     assert "hunter2" not in repr(api.models.Thing(secret="hunter2"))
 
 
-def test_default_example_and_title_say_nothing_about_a_type(generate: Generate) -> None:
-    """They are the server's business, or a reader's."""
+def test_default_example_and_title_do_not_affect_a_type(generate: Generate) -> None:
+    """They are for the server, or for readers."""
     schema = "{ title: Size, type: integer, default: 3, example: null, deprecated: true }"
     api = generate(operation(ref("thing")), f"    thing: {{ properties: {{ size: {schema} }} }}\n")
 
@@ -187,7 +192,7 @@ def test_default_example_and_title_say_nothing_about_a_type(generate: Generate) 
 
 
 def test_a_boolean_required_inside_a_property_is_understood(generate: Generate) -> None:
-    """It is not OpenAPI 3.0, but what it means is plain."""
+    """It is not OpenAPI 3.0, but its meaning is clear."""
     properties = "{ name: { type: string, required: true }, size: { type: integer, required: false } }"
     api = generate(sending(ref("thing")), f"    thing: {{ type: object, properties: {properties} }}\n")
 
@@ -195,7 +200,7 @@ def test_a_boolean_required_inside_a_property_is_understood(generate: Generate) 
 
 
 def test_all_of_keeps_its_sibling_properties(generate: Generate) -> None:
-    """`type: object` and `properties` beside allOf are one more member."""
+    """`type: object` and `properties` next to allOf are one more member."""
     schemas = (
         "    base: { properties: { name: { type: string } } }\n"
         f"    thing:\n      type: object\n      description: A thing.\n      allOf: [{ref('base')}]\n"
@@ -208,7 +213,7 @@ def test_all_of_keeps_its_sibling_properties(generate: Generate) -> None:
 
 
 def test_all_of_members_that_only_annotate_or_require(generate: Generate) -> None:
-    """They refine: a description is kept, `required` counts, an example is passed over."""
+    """They refine: a description is kept, `required` counts, an example is ignored."""
     schemas = (
         "    base: { properties: { name: { type: string } } }\n"
         "    thing:\n      allOf:\n"
@@ -222,7 +227,7 @@ def test_all_of_members_that_only_annotate_or_require(generate: Generate) -> Non
 
 
 def test_all_of_one_reference_with_prose_is_that_reference(generate: Generate) -> None:
-    """The field carries the prose, and no second class is made; also where a model mentions itself."""
+    """The prose is on the field, and there is no second class, even if a model mentions itself."""
     parent = f"{{ allOf: [{ref('thing')}, {{ description: Where it belongs }}], nullable: true }}"
     api = generate(operation(ref("thing")), f"    thing: {{ type: object, properties: {{ parent: {parent} }} }}\n")
 
@@ -241,14 +246,14 @@ def test_all_of_nests(generate: Generate) -> None:
 
 
 def test_all_of_equal_types_is_one_of_them(generate: Generate) -> None:
-    """Aliases count as what they stand for, whichever order they are declared in."""
+    """Aliases count as their targets, in whichever order they are declared."""
     schemas = (
         "    thing:\n      allOf:\n"
         f"        - properties: {{ id: {ref('identity')} }}\n        - properties: {{ id: {{ type: string }} }}\n"
         "    identity: { type: string }\n"
         f"    name: {{ allOf: [{ref('identity')}, {{ type: string }}] }}\n"
     )
-    api = generate(operation(ref("thing")), schemas)
+    api = generate(operation(referring("thing", "name")), schemas)
 
     assert {"id": "str | None"} == annotations(api, "Thing")
     assert api.models.Name is str
@@ -274,7 +279,8 @@ def test_aliases_are_other_names(generate: Generate) -> None:
         f"    things: {{ type: array, items: {ref('createdThing')} }}\n"
         f"    by_name: {{ type: object, additionalProperties: {ref('thing')} }}\n"
     )
-    api = generate(operation(ref("createdThing")), schemas)
+    paths = operation(ref("createdThing")) + operation(referring("things", "by_name"), path="/all")
+    api = generate(paths, schemas)
 
     assert api.models.CreatedThing is api.models.Thing
     assert api.models.Identity is str
@@ -297,13 +303,13 @@ def test_a_model_may_mention_itself(generate: Generate) -> None:
 
 
 def test_equal_inline_shapes_share_one_model(generate: Generate) -> None:
-    """The component's if there is one; else that of the first."""
+    """It is the component if there is one, else the first."""
     inline = "{ type: object, properties: { supported: { type: boolean } } }"
     other = "{ type: object, properties: { text: { type: string } } }"
     schemas = (
         f"    thing: {{ properties: {{ patch: {inline}, sort: {inline}, note: {other} }} }}\n    message: {other}\n"
     )
-    api = generate(operation(ref("thing")), schemas)
+    api = generate(operation(referring("thing", "message")), schemas)
 
     expected = {"patch": "ThingPatch | None", "sort": "ThingPatch | None", "note": "Message | None"}
 
@@ -311,28 +317,25 @@ def test_equal_inline_shapes_share_one_model(generate: Generate) -> None:
     assert not hasattr(api.models, "ThingSort")
 
 
-def test_models_live_where_they_are_used(generate: Generate) -> None:
-    """In their group's module, in `shared` where several use them, in `orphans` where none does."""
+def test_the_module_of_a_model(generate: Generate) -> None:
+    """It is that of the group that uses it, or `shared` if several do."""
     schemas = (
         f"    thing: {{ properties: {{ common: {ref('common')} }} }}\n"
         f"    other: {{ properties: {{ common: {ref('common')} }} }}\n"
         "    common: { properties: { text: { type: string } } }\n"
-        f"    lost: {{ properties: {{ common: {ref('common')}, thing: {ref('thing')} }} }}\n"
     )
     paths = operation(ref("thing")) + operation(ref("other"), path="/others", tag="others")
     api = generate(paths, schemas)
 
-    modules = {
-        name: getattr(api.models, name).__module__.rpartition(".")[2] for name in ("Thing", "Other", "Common", "Lost")
-    }
+    modules = {name: getattr(api.models, name).__module__.rpartition(".")[2] for name in ("Thing", "Other", "Common")}
 
-    assert {"Thing": "things", "Other": "others", "Common": "shared", "Lost": "orphans"} == modules
+    assert {"Thing": "things", "Other": "others", "Common": "shared"} == modules
     for name in modules:
         get_type_hints(getattr(api.models, name))
 
 
 def test_a_missing_model_is_an_attribute_error(generate: Generate) -> None:
-    """The index knows its names."""
+    """The package knows its names."""
     api = generate(operation(ref("thing")), "    thing: { properties: { a: { type: string } } }\n")
 
     assert "Thing" in dir(api.models)
@@ -341,21 +344,12 @@ def test_a_missing_model_is_an_attribute_error(generate: Generate) -> None:
 
 
 def test_an_object_without_properties_is_an_empty_model(generate: Generate) -> None:
-    """It is known to have none, which is more than a map says."""
+    """Its properties are known: there are none. A map would have any."""
     api = generate(operation(ref("thing")), "    thing: { type: object, properties: {} }\n")
 
     assert () == attrs.fields(api.models.Thing)
 
 
-def test_rows_of_a_table_are_described_though_the_answer_is_bytes(generate: Generate) -> None:
-    """The description of a CSV file says what its columns are."""
-    rows = "{ type: array, items: { type: object, required: [Role], properties: { Date Joined: { type: string } } } }"
-    api = generate(operation(rows).replace("application/json", "text/csv"))
-
-    assert api.call("things.list_things").result is bytes
-    assert ["date_joined"] == [f.name for f in attrs.fields(api.models.ThingsGetItem)]
-
-
 def test_a_description_without_schemas_has_no_models(generate: Generate) -> None:
-    """The index is empty then."""
+    """The package of models is empty."""
     assert "There are no models." in generate().text("models/__init__.py")

@@ -1,4 +1,4 @@
-"""What must be refused, each case a file whose leading comments are the messages."""
+"""Input that must be refused: each case is a file whose leading comments are the messages."""
 
 from pathlib import Path
 
@@ -11,16 +11,23 @@ CASES = sorted((HERE / "refused").rglob("*.yaml"))
 
 
 def expected(case: Path) -> list[str]:
-    """Return the messages a case announces: its leading lines `# refused: message`."""
+    """Return the expected messages of a case: its leading lines `# refused: message`."""
     lines = case.read_text(encoding="utf-8").splitlines()
     return [line.removeprefix("# refused: ") for line in lines if line.startswith("# refused: ")]
 
 
+def harmless(tmp_path: Path) -> dict[str, Path]:
+    """Return the files of a description that is accepted, with no additions, fixes or names."""
+    for name, text in (("additions", "{}"), ("fixes", "[]"), ("names", "{}")):
+        (tmp_path / f"{name}.yaml").write_text(text)
+    return {"spec": HERE / "things.yaml"} | {
+        name: tmp_path / f"{name}.yaml" for name in ("additions", "fixes", "names")
+    }
+
+
 def arguments(case: Path, tmp_path: Path) -> list[str]:
-    """Return the command's arguments; what a case does not bring is harmless."""
-    (tmp_path / "fixes.yaml").write_text("[]")
-    (tmp_path / "names.yaml").write_text("{}")
-    files = {"spec": HERE / "things.yaml", "fixes": tmp_path / "fixes.yaml", "names": tmp_path / "names.yaml"}
+    """Return the arguments of the command: the case, and harmless files."""
+    files = harmless(tmp_path)
     files[{"descriptions": "spec"}.get(case.parent.name, case.parent.name)] = case
     result = [f"--{option}={file}" for option, file in files.items()]
     return [*result, f"--out={tmp_path / 'out'}", *([] if case.parent.name == "names" else ["--propose"])]
@@ -28,7 +35,7 @@ def arguments(case: Path, tmp_path: Path) -> list[str]:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.parent.name}-{case.stem}")
 def test_refused(case: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """What is not understood is named with its file, line and pointer, and nothing is written."""
+    """The messages have file, line and pointer, and nothing is written."""
     status = main(arguments(case, tmp_path))
 
     printed = capsys.readouterr()
@@ -40,19 +47,13 @@ def test_refused(case: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert not (tmp_path / "out").exists()
 
 
-def test_every_case_announces_what_it_is_refused_for() -> None:
-    """A case without a message would only show that something is wrong with it."""
+def test_every_case_has_a_message() -> None:
+    """A case without a message would pass for any reason."""
     assert [case.name for case in CASES if not expected(case)] == []
 
 
-def test_the_description_the_cases_are_applied_to_is_accepted(tmp_path: Path) -> None:
-    """Fixes and names are refused for their own sake."""
-    (tmp_path / "empty.yaml").write_text("{}")
-    (tmp_path / "fixes.yaml").write_text("[]")
-    files = [
-        f"--spec={HERE / 'things.yaml'}",
-        f"--fixes={tmp_path / 'fixes.yaml'}",
-        f"--names={tmp_path / 'empty.yaml'}",
-    ]
+def test_the_description_of_the_other_cases_is_accepted(tmp_path: Path) -> None:
+    """Additions, fixes and names are refused for their own problems."""
+    files = [f"--{option}={file}" for option, file in harmless(tmp_path).items()]
 
     assert main([*files, f"--out={tmp_path / 'out'}", "--propose"]) == 0

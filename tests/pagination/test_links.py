@@ -1,4 +1,4 @@
-"""Which of the server's links are followed. Nothing here ever becomes a request."""
+"""Validation of the server's links. Nothing here makes a request."""
 
 import pytest
 from hypothesis import given
@@ -28,7 +28,7 @@ PATH = "/v2/namespaces/library/repositories/python/tags"
     ],
 )
 def test_links_to_the_same_origin_are_followed_as_path_and_query(link: str, expected: str) -> None:
-    """With the default port spelled out, with or without a page size, absolute or as a path."""
+    """With or without the default port and a page size, as an absolute URL or a path."""
     assert expected == path_and_query(link, HUB)
 
 
@@ -45,7 +45,7 @@ def test_links_to_the_same_origin_are_followed_as_path_and_query(link: str, expe
     ],
 )
 def test_links_are_followed_below_the_base_urls_path(base_url: str, link: str, expected: str) -> None:
-    """The path that the base URL has already is not repeated."""
+    """The path of the base URL is not repeated."""
     assert expected == path_and_query(link, base_url)
 
 
@@ -111,7 +111,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("link", HOSTILE)
 def test_any_other_link_is_refused(link: str) -> None:
-    """Another host, scheme, port or user; what climbs; what is no link at all."""
+    """Another host, scheme, port or user; `..` segments; text that is not a link."""
     with pytest.raises(UnsafeLinkError) as caught:
         path_and_query(link, HUB)
 
@@ -123,7 +123,7 @@ def test_any_other_link_is_refused(link: str) -> None:
     "link", ["https://proxy.example/v2/x", "https://proxy.example/hubble/v2", "https://proxy.example/hub/../v2"]
 )
 def test_a_link_out_of_the_base_urls_path_is_refused(link: str) -> None:
-    """What lies beside it on the same host is somebody else's."""
+    """Other paths on the same host may belong to another service."""
     with pytest.raises(UnsafeLinkError):
         path_and_query(link, "https://proxy.example/hub")
 
@@ -156,8 +156,8 @@ pieces = st.sampled_from(
 
 
 @given(st.lists(pieces, max_size=10).map("".join) | st.text(max_size=30))
-def test_whatever_is_followed_is_a_path_on_the_same_host(link: str) -> None:
-    """Put behind the base URL it can't become another host, nor leave the path."""
+def test_any_accepted_link_is_a_path_on_the_same_host(link: str) -> None:
+    """Appended to the base URL, it can neither change the host nor leave the path."""
     try:
         path = path_and_query(link, HUB)
     except UnsafeLinkError:

@@ -1,4 +1,4 @@
-"""Walks over pages: where they end, what they refuse, and how they are resumed."""
+"""Paginators: where listings end, which links they refuse, and how they resume."""
 
 import gc
 from collections.abc import Callable
@@ -50,8 +50,8 @@ async def ids(paginator: Paginator[Tag]) -> list[int | None]:
         (f"{PATH}", "?page_size=3"),
     ],
 )
-async def test_next_is_followed_as_given(following: str, sent: str, clock: VirtualClock) -> None:
-    """Path and query as the server wrote them; a page size that it dropped is put back, for it counts pages (D15)."""
+async def test_next_is_followed_unchanged(following: str, sent: str, clock: VirtualClock) -> None:
+    """With the path and query that the server sent; a missing page size is added, because pages depend on it (D15)."""
     script = Script([page([1, 2, 3], following), page([4])])
 
     assert [1, 2, 3, 4] == await ids(tags(script, clock))
@@ -60,7 +60,7 @@ async def test_next_is_followed_as_given(following: str, sent: str, clock: Virtu
 
 
 async def test_next_is_followed_below_a_base_url_with_a_path(clock: VirtualClock) -> None:
-    """As a proxy in front of Hub may have."""
+    """A proxy in front of Docker Hub may have one."""
     base = "https://proxy.example/hub"
     script = Script([page([1], f"{base}{PATH}?page=2"), page([2])])
 
@@ -70,7 +70,7 @@ async def test_next_is_followed_below_a_base_url_with_a_path(clock: VirtualClock
 
 @pytest.mark.parametrize("following", [link for link in HOSTILE if link and "\ud800" not in link] + [5, 1.5, True])
 async def test_no_request_follows_a_hostile_next(following: object, clock: VirtualClock) -> None:
-    """The walk fails with the cursor of the page that had it, and nothing leaves the origin."""
+    """The listing fails with the cursor of the page with the link, and no request leaves the origin."""
     script = Script([page([1, 2, 3], following), page([4])])
 
     with pytest.raises(UnsafeLinkError) as caught:
@@ -82,8 +82,8 @@ async def test_no_request_follows_a_hostile_next(following: object, clock: Virtu
 
 
 @pytest.mark.parametrize("following", [{}, [f"{HUB}{PATH}?page=2"], {"href": "/v2"}])
-async def test_a_next_that_is_no_text_can_not_be_read(following: object, clock: VirtualClock) -> None:
-    """It is not guessed what it means."""
+async def test_a_next_that_is_not_a_string_is_an_error(following: object, clock: VirtualClock) -> None:
+    """Its meaning is not guessed."""
     script = Script([page([1], following)])
 
     with pytest.raises(DecodeError, match="next"):
@@ -92,12 +92,12 @@ async def test_a_next_that_is_no_text_can_not_be_read(following: object, clock: 
 
 @pytest.mark.parametrize("following", [None, ""])
 async def test_no_next_is_the_end(following: object, clock: VirtualClock) -> None:
-    """Whatever `count` says."""
+    """Regardless of `count`."""
     assert [1] == await ids(tags(Script([page([1], following)]), clock))
 
 
 async def test_a_next_that_leads_to_its_own_page_is_refused(clock: VirtualClock) -> None:
-    """The walk would never end."""
+    """The listing would never end."""
     script = Script([page([1], f"{PATH}?page=2"), page([2], f"{PATH}?page=2")])
 
     with pytest.raises(UnsafeLinkError, match="never end"):
@@ -107,8 +107,8 @@ async def test_a_next_that_leads_to_its_own_page_is_refused(clock: VirtualClock)
 
 
 @pytest.mark.parametrize("length", [2, 3, 10])
-async def test_a_circle_of_links_is_refused(length: int, clock: VirtualClock) -> None:
-    """However many pages it has, none is read twice."""
+async def test_a_loop_of_links_is_refused(length: int, clock: VirtualClock) -> None:
+    """No page is read twice, however long the loop."""
 
     async def around(request: httpx.Request) -> Canned:
         number = int(request.url.params.get("page", "0"))
@@ -122,8 +122,8 @@ async def test_a_circle_of_links_is_refused(length: int, clock: VirtualClock) ->
     assert length + 1 == len(script.requests)
 
 
-async def test_a_resumed_walk_does_not_take_the_first_ones_pages_for_its_own(clock: VirtualClock) -> None:
-    """Reading the same pages a second time is no circle."""
+async def test_a_resumed_listing_may_repeat_pages(clock: VirtualClock) -> None:
+    """Reading the same pages from an earlier cursor is not a loop."""
 
     async def linear(request: httpx.Request) -> Canned:
         number = int(request.url.params.get("page", "1"))
@@ -141,7 +141,7 @@ async def test_a_resumed_walk_does_not_take_the_first_ones_pages_for_its_own(clo
 
 
 async def test_a_stale_next_after_a_short_page_is_the_end(clock: VirtualClock) -> None:
-    """The server gives a link past the end, and 404 there."""
+    """The server links to a page past the end, and returns 404 for it."""
     script = Script([page([1, 2, 3], f"{PATH}?page=2"), page([4], f"{PATH}?page=3"), json({"message": "no"}, 404)])
 
     assert [1, 2, 3, 4] == await ids(tags(script, clock))
@@ -149,14 +149,14 @@ async def test_a_stale_next_after_a_short_page_is_the_end(clock: VirtualClock) -
 
 
 async def test_a_stale_next_after_a_short_first_page_is_the_end(clock: VirtualClock) -> None:
-    """Short against what was asked for."""
+    """Short in comparison with the requested size."""
     script = Script([page([1, 2], f"{PATH}?page=2"), json({"message": "no"}, 404)])
 
     assert [1, 2] == await ids(tags(script, clock))
 
 
 async def test_a_404_after_a_full_page_is_an_error(clock: VirtualClock) -> None:
-    """Something is gone that was to come; the cursor says where."""
+    """A page has disappeared; the cursor names it."""
     script = Script([page([1, 2, 3], f"{PATH}?page=2"), json({"message": "no"}, 404)])
 
     with pytest.raises(NotFound) as caught:
@@ -166,12 +166,12 @@ async def test_a_404_after_a_full_page_is_an_error(clock: VirtualClock) -> None:
 
 
 async def test_a_404_on_the_first_page_is_an_error(clock: VirtualClock) -> None:
-    """There is no such repository."""
+    """The repository does not exist."""
     with pytest.raises(NotFound):
         await ids(tags(Script([Canned(404)]), clock))
 
 
-# --- bare pages (D22)
+# --- numbered pages (D22)
 
 
 def logs(numbers: range) -> Canned:
@@ -189,10 +189,10 @@ def logs(numbers: range) -> Canned:
         ([5, 5, 2], 3),  # or more
     ],
 )
-async def test_bare_pages_end_with_an_empty_or_a_shorter_one(
+async def test_numbered_pages_end_with_an_empty_or_shorter_one(
     sizes: list[int], requests: int, clock: VirtualClock
 ) -> None:
-    """No total is known, and the size asked for proves nothing (D14)."""
+    """There is no total, and the requested size is no measure (D14)."""
     starts = [sum(sizes[:index]) for index in range(len(sizes))]
     script = Script([logs(range(start, start + size)) for start, size in zip(starts, sizes, strict=True)])
 
@@ -202,8 +202,8 @@ async def test_bare_pages_end_with_an_empty_or_a_shorter_one(
     assert requests == len(script.requests)
 
 
-async def test_a_server_that_ignores_page_and_size_gives_everything_once(clock: VirtualClock) -> None:
-    """It answers the same whatever is asked: that is all there is."""
+async def test_a_server_that_ignores_page_and_size_lists_everything_once(clock: VirtualClock) -> None:
+    """It returns the whole listing for every request."""
     script = Script([logs(range(7))])
 
     found = await hub_of(script, clock).audit_logs.list("acme", page_size=3).collect()
@@ -212,19 +212,19 @@ async def test_a_server_that_ignores_page_and_size_gives_everything_once(clock: 
     assert 2 == len(script.requests)
 
 
-async def test_a_404_past_the_first_bare_page_is_the_end(clock: VirtualClock) -> None:
-    """As the server answers beyond the last."""
+async def test_a_404_after_the_first_numbered_page_is_the_end(clock: VirtualClock) -> None:
+    """The server returns it past the end."""
     script = Script([logs(range(3)), Canned(404)])
 
     assert 3 == len(await hub_of(script, clock).audit_logs.list("acme", page_size=3).collect())
 
 
-async def test_a_server_that_gives_one_page_for_ever_is_found_out(clock: VirtualClock) -> None:
-    """It ignores the page's number: what else there is, nobody knows. That is an error, and no endless walk."""
+async def test_a_server_that_ignores_the_page_number_is_an_error(clock: VirtualClock) -> None:
+    """It sends the same page again and again, so items may be missing: an error instead of an endless loop."""
     script = Script([logs(range(3))])
     walk = hub_of(script, clock).audit_logs.list("acme", page_size=3)
 
-    with pytest.raises(HubError, match="page 2 is page 1 again"):
+    with pytest.raises(HubError, match="page 2 repeats page 1"):
         await walk.collect()
 
     assert 2 == len(script.requests)
@@ -232,7 +232,7 @@ async def test_a_server_that_gives_one_page_for_ever_is_found_out(clock: Virtual
 
 @pytest.mark.parametrize("size", [-1, 0, 101])
 def test_a_page_size_out_of_range_is_refused_at_once(size: int) -> None:
-    """The server would change it without a word (D14)."""
+    """The server would silently use another one (D14)."""
     hub = hub_of(Script([page([])]))
     for listing in (
         lambda: hub.repositories.list_tags("library", "python", page_size=size),
@@ -244,19 +244,19 @@ def test_a_page_size_out_of_range_is_refused_at_once(size: int) -> None:
             listing()
 
 
-# --- a listing that is empty
+# --- empty listings
 
 
 @pytest.mark.parametrize(("status", "expected"), [(200, []), (404, None)])
-async def test_nothing_and_no_such_thing_are_told_apart_on_request(
+async def test_must_exist_distinguishes_empty_from_missing(
     status: int, expected: list[int] | None, clock: VirtualClock
 ) -> None:
-    """The server lists nothing for a namespace that does not exist (D17)."""
+    """By itself the server returns an empty list for a namespace that does not exist (D17)."""
     script = Script([page([]), Canned(status)])
     walk = hub_of(script, clock).repositories.list_tags("nobody", "x", must_exist=True)
 
     if expected is None:
-        with pytest.raises(NotFound, match="there is no nobody/x"):
+        with pytest.raises(NotFound, match="nobody/x does not exist"):
             await walk.collect()
     else:
         assert expected == await ids(walk)
@@ -264,8 +264,8 @@ async def test_nothing_and_no_such_thing_are_told_apart_on_request(
     assert "HEAD /v2/namespaces/nobody/repositories/x" == script.sent[1]
 
 
-async def test_a_listing_with_tags_needs_no_second_look(clock: VirtualClock) -> None:
-    """Nor one that is read without the request."""
+async def test_must_exist_costs_no_request_if_there_are_tags(clock: VirtualClock) -> None:
+    """Nor does a listing without `must_exist`."""
     full, empty = Script([page([1])]), Script([page([])])
 
     await hub_of(full, clock).repositories.list_tags("library", "python", must_exist=True).collect()
@@ -278,7 +278,7 @@ async def test_a_listing_with_tags_needs_no_second_look(clock: VirtualClock) -> 
 
 
 async def test_scim_pages_follow_the_index(clock: VirtualClock) -> None:
-    """`Resources` or `resources` (D33), and `totalResults` as text."""
+    """`Resources` or `resources` (D33), and `totalResults` as a string."""
 
     async def users(request: httpx.Request) -> Canned:
         start = int(request.url.params["startIndex"])
@@ -295,17 +295,17 @@ async def test_scim_pages_follow_the_index(clock: VirtualClock) -> None:
 
 
 def linear(pages: int) -> Callable[[httpx.Request], Any]:
-    async def answer(request: httpx.Request) -> Canned:
+    async def reply(request: httpx.Request) -> Canned:
         number = int(request.url.params.get("page", "1"))
         first = (number - 1) * 3
         return page(range(first, first + 3), f"{PATH}?page={number + 1}" if number < pages else None)
 
-    return answer
+    return reply
 
 
 @pytest.mark.parametrize("taken", range(10))
-async def test_a_walk_resumes_from_its_cursor_in_another_process(taken: int, clock: VirtualClock) -> None:
-    """At any item, in the middle of a page or between two: just the rest follows."""
+async def test_a_listing_resumes_from_its_cursor(taken: int, clock: VirtualClock) -> None:
+    """At any item, in the middle of a page or between two: only the rest follows."""
     script = Script([linear(3)])
     walk = tags(script, clock)
     before = [tag.id for tag in await walk.collect(taken)]
@@ -317,8 +317,8 @@ async def test_a_walk_resumes_from_its_cursor_in_another_process(taken: int, clo
     assert list(range(9)) == before + rest
 
 
-async def test_an_error_has_the_cursor_to_go_on_from(clock: VirtualClock) -> None:
-    """Nothing is lost, nothing comes twice."""
+async def test_an_error_has_the_cursor_to_resume_from(clock: VirtualClock) -> None:
+    """No item is lost or repeated."""
     good = linear(3)
     script = Script([good, Canned(503), good])
     walk = tags(script, clock, max_attempts=1)
@@ -336,8 +336,8 @@ async def test_an_error_has_the_cursor_to_go_on_from(clock: VirtualClock) -> Non
     assert [3, 4, 5, 6, 7, 8] == await ids(tags(script, clock).resume(caught.value.cursor or ""))
 
 
-async def test_the_same_paginator_goes_on_after_an_error(clock: VirtualClock) -> None:
-    """Asking again is enough."""
+async def test_a_paginator_continues_after_an_error(clock: VirtualClock) -> None:
+    """Iterating again is enough."""
     good = linear(2)
     walk = tags(Script([good, Canned(503), good]), clock, max_attempts=1)
 
@@ -356,13 +356,13 @@ async def test_the_same_paginator_goes_on_after_an_error(clock: VirtualClock) ->
         "[]",
         "null",
         "\ud800",
-        '{"walk":"repositories.list_tags"}',
-        '{"walk":"repositories.list_tags","state":5}',
-        '{"walk":"repositories.list_tags","state":{},"skip":-1}',
-        '{"walk":"audit_logs.list","state":{}}',
+        '{"operation":"repositories.list_tags"}',
+        '{"operation":"repositories.list_tags","state":5}',
+        '{"operation":"repositories.list_tags","state":{},"skip":-1}',
+        '{"operation":"audit_logs.list","state":{}}',
     ],
 )
-async def test_what_is_no_cursor_of_this_listing_is_refused(cursor: str, clock: VirtualClock) -> None:
+async def test_an_invalid_or_foreign_cursor_is_refused(cursor: str, clock: VirtualClock) -> None:
     """Before anything is sent."""
     script = Script([page([1])])
 
@@ -376,10 +376,10 @@ async def test_what_is_no_cursor_of_this_listing_is_refused(cursor: str, clock: 
     "link",
     ["@evil.example/v2", ".evil.example/v2", ":1@evil.example/", "//evil.example\\", "https://evil.example/", ""],
 )
-async def test_a_forged_cursor_sends_nothing_elsewhere(link: str, clock: VirtualClock) -> None:
-    """A cursor may have been through a browser."""
+async def test_a_forged_cursor_sends_nothing_to_another_host(link: str, clock: VirtualClock) -> None:
+    """A cursor may have passed through a browser."""
     script = Script([page([1])])
-    forged = msgspec.json.encode({"walk": "repositories.list_tags", "state": {"link": link}}).decode()
+    forged = msgspec.json.encode({"operation": "repositories.list_tags", "state": {"link": link}}).decode()
 
     with pytest.raises(ConfigurationError):
         await tags(script, clock).resume(forged).collect()
@@ -389,18 +389,18 @@ async def test_a_forged_cursor_sends_nothing_elsewhere(link: str, clock: Virtual
 
 @pytest.mark.parametrize("state", [{"page": "2"}, {"page": 0}, {"page": True}, {"page": 2, "largest": "x"}])
 async def test_a_forged_page_number_is_refused(state: dict[str, object], clock: VirtualClock) -> None:
-    """As an error of configuration, not of types."""
-    forged = msgspec.json.encode({"walk": "audit_logs.list", "state": state}).decode()
+    """With a ConfigurationError, not a TypeError."""
+    forged = msgspec.json.encode({"operation": "audit_logs.list", "state": state}).decode()
 
-    with pytest.raises(ConfigurationError, match="no cursor"):
+    with pytest.raises(ConfigurationError, match="not a valid cursor"):
         await hub_of(Script([logs(range(3))]), clock).audit_logs.list("acme").resume(forged).collect()
 
 
-# --- ways to read it
+# --- pages, items, first, collect
 
 
-async def test_pages_are_what_is_left_a_page_at_a_time(clock: VirtualClock) -> None:
-    """Begun in the middle of a page, the rest of it comes first."""
+async def test_pages_start_with_the_rest_of_the_current_page(clock: VirtualClock) -> None:
+    """And continue with whole pages."""
     walk = tags(Script([linear(3)]), clock)
     await walk.first()
 
@@ -408,7 +408,7 @@ async def test_pages_are_what_is_left_a_page_at_a_time(clock: VirtualClock) -> N
 
 
 async def test_pages_and_items_may_be_mixed(clock: VirtualClock) -> None:
-    """They are two views of one walk."""
+    """They share one position."""
     walk = tags(Script([linear(3)]), clock)
 
     assert [0, 1, 2] == [tag.id for tag in await anext(walk.pages())]
@@ -416,8 +416,8 @@ async def test_pages_and_items_may_be_mixed(clock: VirtualClock) -> None:
     assert [4, 5] == [tag.id for tag in await anext(walk.pages())]
 
 
-async def test_first_asks_for_no_second_page(clock: VirtualClock) -> None:
-    """And is None where there is nothing."""
+async def test_first_requests_one_page(clock: VirtualClock) -> None:
+    """It is None for an empty listing."""
     script = Script([linear(3)])
     walk = tags(script, clock)
 
@@ -429,28 +429,28 @@ async def test_first_asks_for_no_second_page(clock: VirtualClock) -> None:
 
 
 @pytest.mark.parametrize(("limit", "count", "requests"), [(0, 0, 0), (2, 2, 1), (3, 3, 1), (4, 4, 2), (None, 9, 3)])
-async def test_collect_asks_for_no_more_than_its_limit(
+async def test_collect_requests_only_the_pages_it_needs(
     limit: int | None, count: int, requests: int, clock: VirtualClock
 ) -> None:
-    """A page that is not needed is not fetched."""
+    """Up to its limit."""
     script = Script([linear(3)])
 
     assert count == len(await tags(script, clock).collect(limit))
     assert requests == len(script.requests)
 
 
-async def test_empty_pages_do_not_end_a_walk_by_links(clock: VirtualClock) -> None:
+async def test_empty_pages_do_not_end_linked_pages(clock: VirtualClock) -> None:
     """Only a missing `next` does."""
     script = Script([page([], f"{PATH}?page=2"), page([], f"{PATH}?page=3"), page([7])])
 
     assert [7] == await ids(tags(script, clock))
 
 
-# --- leaving it
+# --- leaving a loop
 
 
-async def test_breaking_off_leaks_nothing(clock: VirtualClock) -> None:
-    """No generator is left for the event loop to close, no response open, no task running."""
+async def test_breaking_out_of_a_loop_leaks_nothing(clock: VirtualClock) -> None:
+    """No generator for the event loop to close, no open response, no running task."""
     script = Script([linear(3)])
     walk = tags(script, clock)
 
@@ -465,8 +465,8 @@ async def test_breaking_off_leaks_nothing(clock: VirtualClock) -> None:
     assert 0 == script.open_responses
 
 
-async def test_an_error_in_the_loop_reaches_the_caller_as_it_is(clock: VirtualClock) -> None:
-    """No group, no wrapper."""
+async def test_an_error_in_the_loop_body_reaches_the_caller_unchanged(clock: VirtualClock) -> None:
+    """Without an exception group."""
 
     async def read() -> None:
         async for tag in tags(Script([linear(3)]), clock):
@@ -476,8 +476,8 @@ async def test_an_error_in_the_loop_reaches_the_caller_as_it_is(clock: VirtualCl
         await read()
 
 
-async def test_a_cancelled_walk_goes_on_where_it_was(clock: VirtualClock) -> None:
-    """The page that was under way is asked for again."""
+async def test_a_cancelled_listing_continues_at_its_position(clock: VirtualClock) -> None:
+    """The page that was being fetched is requested again."""
     good = linear(2)
 
     async def slow(request: httpx.Request) -> Canned:
@@ -497,8 +497,8 @@ async def test_a_cancelled_walk_goes_on_where_it_was(clock: VirtualClock) -> Non
     assert 0 == script.open_responses
 
 
-async def test_a_paginator_needs_no_server() -> None:
-    """Any function from a state to a page will do."""
+async def test_a_paginator_accepts_any_fetch() -> None:
+    """Any function from a state to a page."""
 
     async def fetch(state: Any) -> Page[int]:
         number = state.get("page", 0)
@@ -507,8 +507,8 @@ async def test_a_paginator_needs_no_server() -> None:
     assert [0, 1, 2] == await Paginator("numbers", fetch).collect()
 
 
-async def test_every_tag_of_the_fake_comes_once(anyio_backend: str) -> None:
-    """End to end: 250 tags in pages of 100, absolute links and all."""
+async def test_every_tag_of_a_fake_is_listed_once(anyio_backend: str) -> None:
+    """End to end: 250 tags in pages of 100, with absolute links."""
     fake = FakeHub(seed=7)
     fake.add_repository("library", "python", tags=250)
 

@@ -9,7 +9,7 @@ from anyio.lowlevel import checkpoint
 from attrs import define, field, frozen
 
 from hubapi import AsyncHub, RetryPolicy, Settings, StaticToken
-from hubapi._pipeline.pipeline import Options
+from hubapi._pipeline.session import Options
 from hubapi.testing import VirtualClock
 
 JWT = "header.payload.signature"

@@ -91,14 +91,18 @@ async def natively(steps: Steps, hub: AsyncHub) -> bool:
 
 def nothing_is_left(hub: AsyncHub, wire: Wire) -> None:
     """No request under way, no permit out or waited for, no slot held, no login stuck, no call counted."""
-    line, source = hub._pipeline.line, hub._pipeline.line.bearers["bearer"]
+    session, source = hub._pipeline.session, hub._pipeline.session.authentication.providers["bearer"]
     assert isinstance(source, TokenSource)
     slots = hub._pipeline._slots
     assert 0 == wire.under_way
-    assert (0, 0, 0) == (line.gate._window._under_way, line.gate._window._probes, len(line.gate._line))
+    assert (0, 0, 0) == (
+        session.limiter._window._in_flight,
+        session.limiter._window._probes,
+        len(session.limiter._queue),
+    )
     assert slots is None or hub._pipeline.options.concurrency == slots.value
     assert source._held().flight is None
-    assert 0 == len(line.life._calls)
+    assert 0 == len(session.lifecycle._calls)
 
 
 @pytest.mark.parametrize("native", [False, True], ids=["by scope", "natively"])

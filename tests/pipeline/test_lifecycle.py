@@ -18,7 +18,7 @@ from hubapi import (
     Password,
     Totp,
 )
-from hubapi._pipeline.lifecycle import Life
+from hubapi._pipeline.lifecycle import Lifecycle
 from hubapi.testing import VirtualClock
 from tests.auth.logins import (
     KEY,
@@ -46,7 +46,7 @@ async def opened() -> AsyncIterator[tuple[AsyncHub, Wire, VirtualClock]]:
 
 
 def state(hub: AsyncHub) -> str:
-    return hub._pipeline.line.life.state
+    return hub._pipeline.session.lifecycle.state
 
 
 # --- closing
@@ -135,7 +135,7 @@ async def test_closing_ends_the_calls_under_way(where: str) -> None:
         ended = clock.monotonic()
 
     assert [NoResponseError] * 50 == [type(error) for error in found]
-    assert {"raw GET /v2/auditlogs/acme: the hub was closed while this call was under way"} == set(map(str, found))
+    assert {"raw GET /v2/auditlogs/acme: the hub was closed during this call"} == set(map(str, found))
     assert (1, 0) == (ended, wire.under_way)
 
 
@@ -209,7 +209,7 @@ async def test_a_close_that_is_cancelled_is_done_all_the_same(anyio_backend: str
     if native and anyio_backend != "asyncio":
         pytest.skip("trio knows no other cancellation")
     async with VirtualClock() as clock:
-        life = Life(clock)
+        life = Lifecycle(clock)
         done: list[str] = []
 
         async def disconnect() -> None:
@@ -231,7 +231,7 @@ async def test_a_close_that_is_cancelled_is_done_all_the_same(anyio_backend: str
 async def test_a_close_that_fails_says_so_once() -> None:
     """The hub is closed then, as far as it can be."""
     async with VirtualClock() as clock:
-        life = Life(clock)
+        life = Lifecycle(clock)
 
         async def disconnect() -> None:
             raise OSError("stuck")

@@ -68,7 +68,7 @@ FAILURES: dict[str, tuple[Reply, type[HubError]]] = {
     "504": (text("gateway timeout", 504, "text/plain"), ServerError),
     "HTML with 200": (HTML, DecodeError),
     "half a body": (HALF, DecodeError),
-    "broken compression": (text(b"no gzip", **{"content-encoding": "gzip"}), NoResponseError),
+    "broken compression": (text(b"\x1f\x8b\x08 cut off", **{"content-encoding": "gzip"}), NoResponseError),
 }
 NOT_SENT = {"connect error", "connect timeout", "pool timeout"}
 
@@ -210,7 +210,7 @@ async def test_an_empty_answer_is_called_empty(clock: VirtualClock) -> None:
     with pytest.raises(DecodeError) as caught:
         await get(hub_of(Script([Canned(204)]), clock))
 
-    expected = "repositories.get_tag: the answer (204, no content type, 0 bytes) can't be read: it is empty"
+    expected = "repositories.get_tag: the response (204, no content type, 0 bytes) can't be read: it is empty"
     assert expected == str(caught.value)
 
 

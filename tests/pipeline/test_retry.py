@@ -6,16 +6,31 @@ import anyio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from hubapi import HubError, ServerError
 from hubapi._datetimes import from_epoch, parse_http_date
-from hubapi._pipeline.retry import RetryBudget, RetryPolicy, backoff, classify
+from hubapi._pipeline.retry import (
+    Attempt,
+    Decision,
+    Fail,
+    Outcome,
+    Pause,
+    Refresh,
+    Retry,
+    RetryBudget,
+    RetryPolicy,
+    Return,
+    backoff,
+    decide,
+)
 from hubapi._rate_limit.headers import parse_retry_after
 from hubapi.testing import VirtualClock
 from tests.pipeline.scripted import Script, hub_of, json
 
 DATE = "Tue, 14 Nov 2023 22:13:20 GMT"
 NOW = 1_700_000_000.0
+FIRST = Attempt(number=1, idempotent=True)
 
 
 @pytest.mark.parametrize(
@@ -43,12 +58,12 @@ NOW = 1_700_000_000.0
 )
 def test_every_form_of_a_wait_is_understood(headers: dict[str, str], expected: float | None) -> None:
     """Epochs in seconds and milliseconds, seconds, dates, lists; counted from the answer's own date."""
-    assert parse_retry_after({**headers, "date": DATE}, wall_now=0) == expected
+    assert parse_retry_after({**headers, "date": DATE}, local_now=0) == expected
 
 
 def test_without_a_date_the_local_clock_has_to_do() -> None:
     """It is all there is."""
-    assert parse_retry_after({"retry-after": "1700000030"}, wall_now=NOW + 10) == 20.0
+    assert parse_retry_after({"retry-after": "1700000030"}, local_now=NOW + 10) == 20.0
 
 
 @given(st.dictionaries(st.sampled_from(["x-retry-after", "retry-after", "x-ratelimit-reset", "date"]), st.text()))
@@ -69,22 +84,32 @@ def test_a_moment_that_no_calendar_reaches_is_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "idempotent", "readable", "expected"),
+    ("outcome", "attempt", "expected"),
     [
-        (200, True, True, "return"),
-        (200, True, False, "again"),
-        (200, False, False, "fail"),
-        (401, False, True, "refresh"),
-        (429, False, True, "rate limited"),
-        (503, True, True, "again"),
-        (503, False, True, "fail"),
-        (404, True, True, "fail"),
-        (501, True, True, "fail"),
+        (Outcome(status=200), FIRST, Return()),
+        (Outcome(status=404), FIRST, Fail()),
+        (Outcome(status=501), FIRST, Fail()),
+        (Outcome(status=503), FIRST, Retry(0.5)),
+        (Outcome(status=503), replace(FIRST, idempotent=False), Fail()),
+        (Outcome(status=503), replace(FIRST, number=3), Retry(2.0)),
+        (Outcome(status=503), replace(FIRST, number=4), Fail()),
+        (Outcome(status=503), replace(FIRST, left_s=0.4), Fail()),
+        (Outcome(status=200, readable=False), FIRST, Retry(0.5)),
+        (Outcome(status=200, readable=False), replace(FIRST, idempotent=False), Fail()),
+        (Outcome(status=None), FIRST, Retry(0.5)),
+        (Outcome(status=None), replace(FIRST, idempotent=False), Fail()),
+        (Outcome(status=None, sent=False), replace(FIRST, idempotent=False), Retry(0.5)),
+        (Outcome(status=401), FIRST, Fail()),
+        (Outcome(status=401), replace(FIRST, can_refresh=True, idempotent=False), Refresh()),
+        (Outcome(status=429), FIRST, Fail()),
+        (Outcome(status=429, wait_s=300.0), replace(FIRST, number=9, idempotent=False), Pause(300.0)),
+        (Outcome(status=429, wait_s=300.5), FIRST, Fail()),
+        (Outcome(status=429, wait_s=5.0), replace(FIRST, left_s=4.9), Fail()),
     ],
 )
-def test_a_status_says_what_to_do(status: int, *, idempotent: bool, readable: bool, expected: str) -> None:
-    """Only what may be processed twice is sent again after it may have been processed."""
-    assert classify(status, idempotent=idempotent, readable=readable) == expected
+def test_one_function_decides(outcome: Outcome, attempt: Attempt, expected: Decision) -> None:
+    """Every rule in one table; a wait is the upper bound of what is drawn."""
+    assert expected == decide(outcome, attempt, RetryPolicy(), max)
 
 
 def test_backoff_is_drawn_from_all_of_a_doubling_range() -> None:
@@ -145,7 +170,7 @@ async def test_a_429_is_neither_an_attempt_nor_a_retry() -> None:
         await hub.raw.request("GET", "/v2/x")
 
         assert (len(script.requests), hub.counters.rate_limited, hub.counters.retries) == (6, 5, 0)
-        assert hub._pipeline.line.budget.left == 100
+        assert hub._pipeline.session.budget.left == 100
 
 
 @pytest.mark.anyio

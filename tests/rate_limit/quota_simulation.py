@@ -10,10 +10,10 @@ from typing import Literal
 from attrs import define, field, frozen
 
 from hubapi._rate_limit.headers import Reading
-from hubapi._rate_limit.window import Permit, Window
+from hubapi._rate_limit.window import Reservation, Window
 from hubapi.testing import RateLimitPolicy
-from hubapi.testing._limits import FixedWindow, RollingWindow
-from hubapi.testing._limits import Reading as Told
+from hubapi.testing._server.rate_limits import FixedWindow, RollingWindow
+from hubapi.testing._server.rate_limits import Reading as Told
 
 EPOCH = 1_735_689_600.0
 
@@ -85,7 +85,7 @@ class Simulation:
             self.now, _, happen = heapq.heappop(self._events)
             happen()
             self._pump()
-            self.largest = max(self.largest, len(self.window._bounds), len(self.window._answered))
+            self.largest = max(self.largest, len(self.window._bounds), len(self.window._responses))
         return self
 
     @property
@@ -122,12 +122,12 @@ class Simulation:
             permit = self.window.take(self.now)
             self._after_travel(lambda permit=permit: self._arrive(permit))  # type: ignore[misc]
 
-    def _arrive(self, permit: Permit) -> None:
+    def _arrive(self, permit: Reservation) -> None:
         told = self.server.take(self._server_time())
         date = float(math.floor(self._server_time()))
         self._after_travel(lambda: self._answer(permit, told, date))
 
-    def _answer(self, permit: Permit, told: Told, date: float) -> None:
+    def _answer(self, permit: Reservation, told: Told, date: float) -> None:
         reading = Reading(
             limit=told.limit,
             remaining=told.remaining,
@@ -135,7 +135,7 @@ class Simulation:
             date=date if self.setting.dated else None,
         )
         closed_for = None if told.passes else math.ceil(told.free_at) - date
-        self.window.answered(permit, self.now, reading, closed_for)
+        self.window.update(permit, self.now, reading, closed_for)
         self.answers += 1
         if told.passes:
             self.done += 1

@@ -148,7 +148,7 @@ async def test_an_absurd_wait_is_survived(value: str) -> None:
 @pytest.mark.anyio
 @pytest.mark.parametrize("value", TOO_LONG)
 async def test_too_long_a_wait_is_an_error_at_once(value: str) -> None:
-    """For the call that was refused, and for those that come while the gate is closed: they are not even sent."""
+    """For the call that was refused, and for those that come while the limiter is closed: they are not even sent."""
     async with VirtualClock() as clock:
         script = Script([limited(**headers_of("600", "-1", "1735689658"), **{"retry-after": value}, date=DATE)])
         hub = hub_of(script, clock)

@@ -1,4 +1,4 @@
-"""The gate: its line, its closing and its reopening."""
+"""The limiter: its line, its closing and its reopening."""
 
 import math
 from collections.abc import Mapping
@@ -29,9 +29,9 @@ def told(remaining: int, limit: int = 100, **more: str) -> dict[str, str]:
 
 @define(eq=False)
 class Callers:
-    """Sends requests through a gate, and notes who got through when, and how it ended."""
+    """Sends requests through a limiter, and notes who got through when, and how it ended."""
 
-    gate: RateLimiter
+    limiter: RateLimiter
     clock: VirtualClock
     passed: list[tuple[str, float]] = field(factory=list[tuple[str, float]])
     refused: list[tuple[str, float, RateLimited]] = field(factory=list[tuple[str, float, RateLimited]])
@@ -43,17 +43,17 @@ class Callers:
         *,
         closed_for: float | None = None,
         takes_s: float = 0.1,
-        patience_s: float = math.inf,
+        max_wait_s: float = math.inf,
         ends: float = math.inf,
     ) -> None:
         """One request; without headers its answer never comes."""
         try:
-            with await self.gate.permit(patience_s=patience_s, ends=ends) as passage:
+            with await self.limiter.acquire(max_wait_s=max_wait_s, ends=ends) as permit:
                 self.passed.append((name, round(self.clock.monotonic(), 3)))
-                passage.sending()
+                permit.mark_sent()
                 await self.clock.sleep(takes_s)
                 if headers is not None:
-                    passage.answered(headers, closed_for)
+                    permit.update(headers, closed_for)
         except RateLimited as error:
             self.refused.append((name, round(self.clock.monotonic(), 3), error))
 
@@ -75,28 +75,30 @@ async def test_permits_go_first_come_first_served() -> None:
 
 
 async def close(callers: Callers, seconds: float = 10.0) -> None:
-    """Let a 429 close the gate, at 0.1 s."""
+    """Let a 429 close the limiter, at 0.1 s."""
     await callers.call("429", told(0), closed_for=seconds)
 
 
 @pytest.mark.parametrize(("error", "left"), [(NotSentError("refused"), 2), (NoResponseError("broken off"), 0)])
 async def test_only_what_was_sent_may_have_taken_a_place(error: HubError, left: int) -> None:
-    """A connection that was refused hands its place on; of an answer that never came nobody knows."""
+    """A refused connection frees its place; a request without a response may have been counted."""
     async with VirtualClock() as clock:
-        gate = RateLimiter(clock=clock)
-        with await gate.permit() as passage:
-            passage.sending()
-            passage.answered(told(2))
+        limiter = RateLimiter(clock=clock)
+        with await limiter.acquire() as permit:
+            permit.mark_sent()
+            permit.update(told(2))
         for _ in range(2):
-            with suppress(HubError), await gate.permit() as passage:
-                passage.sending()
+            with suppress(HubError), await limiter.acquire() as permit:
+                permit.mark_sent()
+                if isinstance(error, NotSentError):
+                    permit.mark_unsent()
                 raise error
 
-        assert left == gate._window.available(clock.monotonic())
+        assert left == limiter._window.available(clock.monotonic())
 
 
 @pytest.mark.parametrize("outcome", ["200", "500", "429", "lost", "not sent", "cancelled"])
-async def test_one_probe_reopens_the_gate_and_the_rest_follow(outcome: str) -> None:
+async def test_one_probe_reopens_the_window_and_the_rest_follow(outcome: str) -> None:
     """However the probe ends; only another 429 keeps them waiting."""
     async with VirtualClock() as clock:
         callers = Callers(RateLimiter(clock=clock), clock)
@@ -116,7 +118,7 @@ async def test_one_probe_reopens_the_gate_and_the_rest_follow(outcome: str) -> N
                     with clock.move_on_after(11):
                         await callers.call("probe", told(50), takes_s=5)
                 case _:
-                    with suppress(NotSentError), await callers.gate.permit():
+                    with suppress(NotSentError), await callers.limiter.acquire():
                         callers.passed.append(("probe", clock.monotonic()))
                         await clock.sleep(1)
                         raise NotSentError("the connection was refused")
@@ -153,18 +155,18 @@ async def test_a_closed_gate_is_closed_to_everybody() -> None:
 async def test_a_long_closure_is_told_at_once_wherever_one_stands() -> None:
     """To the head, to the middle, to whoever comes later; the patient keep their places."""
     async with VirtualClock() as clock:
-        gate = RateLimiter(clock=clock)
-        callers = Callers(gate, clock)
+        limiter = RateLimiter(clock=clock)
+        callers = Callers(limiter, clock)
         async with anyio.create_task_group() as tasks:
-            # Cold, the gate lets eight pass; the first of them is refused for ten hours while others stand in line.
+            # Cold, the limiter lets eight pass; the first of them is refused for ten hours while others stand in line.
             tasks.start_soon(partial(callers.call, "429", told(0, 600), closed_for=36_000, takes_s=1))
             for number in range(7):
                 tasks.start_soon(partial(callers.call, f"under way {number}", told(9), takes_s=2))
             await clock.sleep(0.5)
-            for name, patience_s in [("head", 300.0), ("patient", math.inf), ("middle", 300.0), ("last", 300.0)]:
-                tasks.start_soon(partial(callers.call, name, {}, patience_s=patience_s))
+            for name, max_wait_s in [("head", 300.0), ("patient", math.inf), ("middle", 300.0), ("last", 300.0)]:
+                tasks.start_soon(partial(callers.call, name, {}, max_wait_s=max_wait_s))
             await clock.sleep(4.5)
-            await callers.call("later", patience_s=300)
+            await callers.call("later", max_wait_s=300)
             tasks.cancel_scope.cancel()
 
         refused = {name: at for name, at, _ in callers.refused}
@@ -227,20 +229,20 @@ def test_no_permit_is_ever_lost(calls: list[tuple[float, float, str, float | Non
 
     async def run() -> None:
         async with VirtualClock() as clock:
-            gate = RateLimiter(clock=clock)
+            limiter = RateLimiter(clock=clock)
 
             async def caller(comes: float, takes: float, outcome: str, cancelled: float | None) -> None:
                 await clock.sleep(comes)
                 time_left = clock.move_on_after(math.inf if cancelled is None else cancelled)
-                with time_left, await gate.permit() as passage:
+                with time_left, await limiter.acquire() as permit:
                     if outcome == "not sent":
                         raise NotSentError("no")
-                    passage.sending()
+                    permit.mark_sent()
                     await clock.sleep(takes)
                     if outcome in {"200", "429"}:
-                        passage.answered(told(3), 0.7 if outcome == "429" else None)
+                        permit.update(told(3), 0.7 if outcome == "429" else None)
                     elif outcome == "none":
-                        passage.answered({})
+                        permit.update({})
 
             async def quiet(call: tuple[float, float, str, float | None]) -> None:
                 with suppress(NotSentError):
@@ -249,7 +251,7 @@ def test_no_permit_is_ever_lost(calls: list[tuple[float, float, str, float | Non
             async with anyio.create_task_group() as tasks:
                 for call in calls:
                     tasks.start_soon(quiet, call)
-            assert (len(gate._line), gate._window._under_way, gate._window._probes) == (0, 0, 0)
+            assert (len(limiter._queue), limiter._window._in_flight, limiter._window._probes) == (0, 0, 0)
             assert clock.monotonic() < 60 * 26
 
     anyio.run(run, backend="asyncio")
@@ -258,28 +260,28 @@ def test_no_permit_is_ever_lost(calls: list[tuple[float, float, str, float | Non
 async def test_a_cancelled_crowd_that_sent_nothing_takes_no_room() -> None:
     """Calls that gave up before they went out are as if they had never been."""
     async with VirtualClock() as clock:
-        gate = RateLimiter(clock=clock)
-        callers = Callers(gate, clock)
+        limiter = RateLimiter(clock=clock)
+        callers = Callers(limiter, clock)
         await callers.call("first", told(20))
 
         async def give_up() -> None:
-            with clock.move_on_after(1), await gate.permit():
+            with clock.move_on_after(1), await limiter.acquire():
                 await clock.sleep(5)
 
         async with anyio.create_task_group() as tasks:
             for _ in range(20):
                 tasks.start_soon(give_up)
 
-        assert gate._window.available(clock.monotonic()) == 20
+        assert limiter._window.available(clock.monotonic()) == 20
 
 
 async def test_pauses_are_added_up() -> None:
     """`paused_s` is what the head of the line has waited for room."""
     async with VirtualClock() as clock:
-        gate = RateLimiter(clock=clock)
-        callers = Callers(gate, clock)
+        limiter = RateLimiter(clock=clock)
+        callers = Callers(limiter, clock)
         await close(callers)
-        assert gate.closed_for == 10.0
+        assert limiter.closed_for == 10.0
         await callers.call("next", told(9))
 
-        assert (gate.paused_s, gate.closed_for) == (10.0, 0.0)
+        assert (limiter.paused_s, limiter.closed_for) == (10.0, 0.0)

@@ -97,9 +97,9 @@ async def hubs(
     fake: FakeHub, clock: VirtualClock, number: int = 1, *, share: bool = False
 ) -> AsyncGenerator[list[AsyncHub]]:
     transport = Distant(fake.transport(), clock)
-    gate = RateLimiter(clock=clock) if share else None
+    limiter = RateLimiter(clock=clock) if share else None
     credentials = PersonalAccessToken("moby", "dckr_pat_moby")
-    yield [AsyncHub(credentials, transport=transport, clock=clock, limiter=gate) for _ in range(number)]
+    yield [AsyncHub(credentials, transport=transport, clock=clock, limiter=limiter) for _ in range(number)]
 
 
 def a_fake(clock: VirtualClock, limit: RateLimitPolicy, skew_s: float = 0.0) -> FakeHub:
@@ -139,7 +139,7 @@ async def test_a_hub_keeps_within_the_limit_and_wastes_nothing(kind: Kind, skew_
 @pytest.mark.anyio
 @pytest.mark.parametrize("kind", KINDS)
 async def test_two_hubs_with_one_gate_keep_within_the_limit_together(kind: Kind) -> None:
-    """Neither knows of the other; the gate does."""
+    """Neither knows of the other; the limiter does."""
     async with VirtualClock() as clock:
         fake = a_fake(clock, RateLimitPolicy(60, kind=kind))
         async with hubs(fake, clock, 2, share=True) as both, anyio.create_task_group() as tasks:

@@ -5,10 +5,9 @@ import math
 import pytest
 
 from hubapi._datetimes import from_epoch
-from hubapi._rate_limit.contention import Others
+from hubapi._rate_limit.contention import Contention
 from hubapi._rate_limit.headers import Reading
-from hubapi._rate_limit.server_clock import FORGET_S, ServerClock
-from hubapi._rate_limit.window import COLD, Permit, Window
+from hubapi._rate_limit.window import COLD, FORGET_S, Reservation, ServerClock, Window
 
 EPOCH = 1_700_000_000.0
 
@@ -19,7 +18,7 @@ def says(remaining: int, *, at: float = 0.0, resets: float = 58.0, limit: int = 
     return Reading(limit=limit, remaining=remaining, reset=date + resets, date=date)
 
 
-def take(window: Window, number: int, now: float) -> list[Permit]:
+def take(window: Window, number: int, now: float) -> list[Reservation]:
     return [window.take(now) for _ in range(number)]
 
 
@@ -27,7 +26,7 @@ def rolling() -> Window:
     """A window that is known to be a rolling one of ten, with nothing taken but two long ago."""
     window = Window()
     for at in (-1000.0, -990.0):
-        window.answered(window.take(at), at + 0.1, says(9, at=at))
+        window.update(window.take(at), at + 0.1, says(9, at=at))
     assert window._kind == "rolling"
     return window
 
@@ -38,7 +37,7 @@ def test_before_the_first_answer_a_few_may_go() -> None:
     take(window, COLD, 0)
 
     assert window.wait(0) == math.inf
-    window.answered(Permit(0, 0, 0, 1, -1), 0.1, says(9))
+    window.update(Reservation(0, 0, 0, 1, -1), 0.1, says(9))
     assert window.available(0.1) == 2
 
 
@@ -46,7 +45,7 @@ def test_a_first_request_that_is_lost_makes_way_for_another() -> None:
     """Nobody waits for an answer that will not come."""
     window = Window()
     permits = take(window, COLD, 0)
-    window.lost(permits[0], 1)
+    window.lose(permits[0], 1)
 
     assert window.wait(1) == 0
 
@@ -54,7 +53,7 @@ def test_a_first_request_that_is_lost_makes_way_for_another() -> None:
 def test_a_server_that_tells_of_no_limit_has_none() -> None:
     """From its first answer on, any number may be under way."""
     window = Window()
-    window.answered(window.take(0), 0.1, None)
+    window.update(window.take(0), 0.1, None)
     take(window, 1000, 1)
 
     assert window.wait(1) == 0
@@ -64,7 +63,7 @@ def test_what_is_under_way_may_not_have_been_counted() -> None:
     """Of what remained, everything that was not answered when the answer's request went out is taken off."""
     window = Window()
     permits = take(window, 4, 0)
-    window.answered(permits[0], 0.1, says(6))
+    window.update(permits[0], 0.1, says(6))
 
     assert window.available(0.1) == 3
 
@@ -75,7 +74,7 @@ def test_answers_may_come_in_any_order() -> None:
     window = Window()
     permits = take(window, 4, 0)
     for permit, remaining in zip(permits, (6, 9, 7, 8), strict=True):
-        window.answered(permit, 0.1, says(remaining))
+        window.update(permit, 0.1, says(remaining))
         known.append(window.available(0.1))
 
     assert known == [3, 6, 6, 6]
@@ -86,16 +85,16 @@ def test_of_overlapping_answers_the_lowest_was_counted_last() -> None:
     window = Window()
     permits = take(window, 4, 0)
     for permit, remaining in zip(permits, (9, 8, 7, 6), strict=True):
-        window.answered(permit, 0.1, says(remaining))
+        window.update(permit, 0.1, says(remaining))
 
     assert window.available(0.1) == 6
 
 
 def test_a_later_answer_replaces_an_earlier_one() -> None:
-    """Others have taken four places between them."""
+    """Contention have taken four places between them."""
     window = Window()
-    window.answered(window.take(0), 0.1, says(9))
-    window.answered(window.take(1), 1.1, says(4, at=1))
+    window.update(window.take(0), 0.1, says(9))
+    window.update(window.take(1), 1.1, says(4, at=1))
 
     assert window.available(1.1) == 4
 
@@ -104,10 +103,10 @@ def test_a_late_answer_brings_the_past_back_for_a_moment_only() -> None:
     """Of answers that overlap either may be the newer one; the next request's answer tells."""
     window = Window()
     late = window.take(0)
-    window.answered(window.take(1), 1.1, says(3, at=1))
-    window.answered(late, 1.2, says(9))
+    window.update(window.take(1), 1.1, says(3, at=1))
+    window.update(late, 1.2, says(9))
     assert window.available(1.2) == 8
-    window.answered(window.take(2), 2.1, says(2, at=2))
+    window.update(window.take(2), 2.1, says(2, at=2))
     assert window.available(2.1) == 2
 
 
@@ -115,8 +114,8 @@ def test_a_place_comes_back_a_window_after_the_answer() -> None:
     """The server counted it no later than that: never before, and no later either."""
     window = rolling()
     first, second = take(window, 2, 0)
-    window.answered(first, 0.5, says(1))
-    window.answered(second, 0.8, says(0))
+    window.update(first, 0.5, says(1))
+    window.update(second, 0.8, says(0))
 
     assert window.wait(1) == 59.5
     assert (window.available(60.49), window.available(60.5), window.available(60.8)) == (0, 1, 2)
@@ -127,8 +126,8 @@ def test_what_an_answer_no_longer_counted_frees_no_place() -> None:
     window = rolling()
     early = window.take(0)
     late = window.take(1)
-    window.answered(early, 0.2, says(9))
-    window.answered(late, 60.1, says(0, at=60))
+    window.update(early, 0.2, says(9))
+    window.update(late, 60.1, says(0, at=60))
 
     assert window.available(60.3) == 0
 
@@ -137,12 +136,12 @@ def test_a_fixed_window_gives_all_places_back_at_once() -> None:
     """A window after the answer to the request that opened it, one goes to see; then all."""
     window = Window()
     for at, remaining in ((0.0, 9), (5.0, 0)):
-        window.answered(window.take(at), at + 0.1, says(remaining, at=at, resets=60.0 - at))
+        window.update(window.take(at), at + 0.1, says(remaining, at=at, resets=60.0 - at))
 
     assert window.wait(10) == pytest.approx(50.1)
     probe = window.take(60.1)
     assert (probe.probe, window.wait(60.1)) == (True, math.inf)
-    window.answered(probe, 60.2, says(9, at=60, resets=60.0))
+    window.update(probe, 60.2, says(9, at=60, resets=60.0))
     assert window.available(60.2) == 9
 
 
@@ -152,7 +151,7 @@ def test_a_window_that_somebody_else_opened_ends_when_it_says() -> None:
     for at, remaining in ((0.3, 5), (0.9, 4), (4.05, 0)):
         date = float(math.floor(EPOCH + at))
         reading = Reading(limit=10, remaining=remaining, reset=EPOCH + 20, date=date)
-        window.answered(window.take(at), at + 0.1, reading)
+        window.update(window.take(at), at + 0.1, reading)
 
     # The third answer was read 0.15 s after the server's fourth second had begun.
     assert window.wait(10) == pytest.approx(10.15)
@@ -162,8 +161,8 @@ def test_a_fixed_window_frees_no_single_places() -> None:
     """A request of the window before holds no place in this one."""
     window = Window()
     for at, remaining in ((0.0, 5), (5.0, 4), (19.0, 3)):
-        window.answered(window.take(at), at + 0.1, says(remaining, at=at, resets=20.0 - at))
-    window.answered(window.take(20.5), 20.6, says(0, at=20, resets=60.0))
+        window.update(window.take(at), at + 0.1, says(remaining, at=at, resets=20.0 - at))
+    window.update(window.take(20.5), 20.6, says(0, at=20, resets=60.0))
 
     assert (window.available(66.0), window.available(80.0)) == (0, 0)
 
@@ -171,10 +170,10 @@ def test_a_fixed_window_frees_no_single_places() -> None:
 def test_a_reset_that_moves_back_is_believed() -> None:
     """The server's clock was set back: what it says from then on holds."""
     window = Window()
-    window.answered(window.take(0), 0.1, says(9, resets=30.0))
-    window.answered(window.take(4), 4.1, says(8, at=4, resets=26.0))
+    window.update(window.take(0), 0.1, says(9, resets=30.0))
+    window.update(window.take(4), 4.1, says(8, at=4, resets=26.0))
     set_back = Reading(limit=10, remaining=0, reset=EPOCH + 25 - 600, date=EPOCH + 5 - 600)
-    window.answered(window.take(5), 5.1, set_back)
+    window.update(window.take(5), 5.1, set_back)
 
     assert window.wait(6) == pytest.approx(19.1)
 
@@ -182,21 +181,21 @@ def test_a_reset_that_moves_back_is_believed() -> None:
 def test_what_was_lost_may_have_been_counted() -> None:
     """Or may be yet: only an answer to a request that is sent well after it counts it for certain."""
     window = Window()
-    window.answered(window.take(0), 0.1, says(9))
-    window.lost(window.take(1), 2)
+    window.update(window.take(0), 0.1, says(9))
+    window.lose(window.take(1), 2)
     assert window.available(2) == 8
-    window.answered(window.take(3), 3.1, says(8, at=3))
+    window.update(window.take(3), 3.1, says(8, at=3))
     assert window.available(3.1) == 7
-    window.answered(window.take(9), 9.1, says(6, at=9))
+    window.update(window.take(9), 9.1, says(6, at=9))
     assert window.available(9.1) == 6
 
 
 def test_when_everything_was_lost_one_goes_to_see() -> None:
     """They may never have arrived: nobody waits for a whole window."""
     window = Window()
-    window.answered(window.take(0), 0.1, says(2))
+    window.update(window.take(0), 0.1, says(2))
     for permit in take(window, 2, 1):
-        window.lost(permit, 2)
+        window.lose(permit, 2)
 
     assert (window.available(2), window.wait(2)) == (0, 0)
     assert window.take(2).probe
@@ -206,9 +205,9 @@ def test_when_everything_was_lost_one_goes_to_see() -> None:
 def test_what_was_never_sent_takes_no_place() -> None:
     """As if it had not been."""
     window = Window()
-    window.answered(window.take(0), 0.1, says(2))
+    window.update(window.take(0), 0.1, says(2))
     for permit in take(window, 2, 1):
-        window.unsent(permit)
+        window.cancel(permit)
 
     assert window.available(1) == 2
 
@@ -216,7 +215,7 @@ def test_what_was_never_sent_takes_no_place() -> None:
 def test_below_zero_is_no_room() -> None:
     """Refused requests count too (D8)."""
     window = rolling()
-    window.answered(window.take(0), 0.1, says(-534), closed_for=7)
+    window.update(window.take(0), 0.1, says(-534), closed_for=7)
 
     assert (window.available(1), window.state and window.state.remaining) == (-534, -534)
 
@@ -225,13 +224,13 @@ def test_after_a_429_one_probe_goes_first() -> None:
     """And the rest when it is answered."""
     window = Window()
     first, second = take(window, 2, 0)
-    window.answered(first, 0.1, says(0), closed_for=5)
-    window.answered(second, 0.2, says(3))  # sent before: it opens nothing
+    window.update(first, 0.1, says(0), closed_for=5)
+    window.update(second, 0.2, says(3))  # sent before: it opens nothing
 
     assert window.wait(1) == pytest.approx(4.1)
     probe = window.take(5.1)
     assert (probe.probe, window.wait(5.1)) == (True, math.inf)
-    window.answered(probe, 5.2, says(4, at=5))
+    window.update(probe, 5.2, says(4, at=5))
     assert window.wait(5.2) == 0
 
 
@@ -239,7 +238,7 @@ def test_a_429_that_names_no_time_to_come_doubles_the_wait() -> None:
     """A retry that may come at once must not go round and round."""
     window, now, waits = Window(), 0.0, []
     for _ in range(9):
-        window.answered(window.take(now), now, None, closed_for=0)
+        window.update(window.take(now), now, None, closed_for=0)
         waits.append(window.wait(now))
         now += waits[-1]
 
@@ -249,9 +248,9 @@ def test_a_429_that_names_no_time_to_come_doubles_the_wait() -> None:
 def test_a_server_that_no_longer_tells_of_a_limit_has_none() -> None:
     """One request that goes ahead finds out."""
     window = Window()
-    window.answered(window.take(0), 0.1, says(0))
+    window.update(window.take(0), 0.1, says(0))
     probe = window.take(70)
-    window.answered(probe, 70.1, None)
+    window.update(probe, 70.1, None)
 
     assert (probe.probe, window.wait(70.1)) == (True, 0)
 
@@ -260,11 +259,11 @@ def test_the_state_is_that_of_the_newest_answer() -> None:
     """By the server's date, unless its clock was set back."""
     window = Window()
     late = window.take(0)
-    window.answered(window.take(5), 5.1, says(3, at=5))
-    window.answered(late, 5.2, says(9))
+    window.update(window.take(5), 5.1, says(3, at=5))
+    window.update(late, 5.2, says(9))
     assert window.state is not None
     assert (window.state.remaining, window.state.reset_at) == (3, from_epoch(EPOCH + 63))
-    window.answered(window.take(6), 6.1, says(2, at=-600))
+    window.update(window.take(6), 6.1, says(2, at=-600))
     assert window.state.remaining == 2
 
 
@@ -273,7 +272,7 @@ def test_the_servers_clock_is_bounded_by_all_dates_together() -> None:
     clock = ServerClock()
     for second in range(10):
         sent = second * 1.13
-        clock.learn(math.floor(EPOCH + 0.4 + sent + 0.05), sent, sent + 0.1)
+        clock.update(math.floor(EPOCH + 0.4 + sent + 0.05), sent, sent + 0.1)
 
     assert clock.ahead_s is not None
     assert EPOCH + 0.2 <= clock.ahead_s <= EPOCH + 0.4
@@ -282,8 +281,8 @@ def test_the_servers_clock_is_bounded_by_all_dates_together() -> None:
 def test_a_server_clock_that_is_set_back_is_noticed() -> None:
     """The bound from before contradicts what it says now."""
     clock = ServerClock()
-    clock.learn(EPOCH, 0, 0.1)
-    clock.learn(EPOCH + 1 - 30, 1, 1.1)
+    clock.update(EPOCH, 0, 0.1)
+    clock.update(EPOCH + 1 - 30, 1, 1.1)
 
     assert clock.ahead_s == pytest.approx(EPOCH - 30 - 0.1)
 
@@ -293,7 +292,7 @@ def test_what_is_known_of_a_drifting_clock_is_renewed() -> None:
     clock, off = ServerClock(), []
     for now in range(0, 20_000, 7):
         server = EPOCH + now * 0.999
-        clock.learn(math.floor(server + 1e-4), now, now + 0.1)
+        clock.update(math.floor(server + 1e-4), now, now + 0.1)
         assert clock.ahead_s is not None
         off.append(clock.ahead_s - (server - now))
 
@@ -302,19 +301,19 @@ def test_what_is_known_of_a_drifting_clock_is_renewed() -> None:
 
 def test_others_call_for_care_that_fades() -> None:
     """The more they took unseen the more care, and none once nothing more is seen of them."""
-    others = Others()
+    others = Contention()
     assert others.width(room=5, limit=160, age_s=0) == math.inf
-    others.learn(taken=19, limit=160)
+    others.update(taken=19, limit=160)
     assert [others.width(room, 160, 0) for room in (21, 20, 16, 3)] == [math.inf, 2, 2, 1]
-    others.refused(limit=160)
+    others.register_refusal(limit=160)
     assert others.held == 2
     for _ in range(3000):
-        others.learn(taken=0, limit=160)
+        others.update(taken=0, limit=160)
     assert (others.reserve, others.held) == (0, 0)
 
 
 def test_after_a_pause_one_goes_ahead() -> None:
     """Where little room is left, what was known may no longer hold."""
-    others = Others()
+    others = Contention()
 
     assert [others.width(room, 160, 60) for room in (1, 10, 11)] == [1, 1, math.inf]

@@ -1,6 +1,6 @@
-"""Every operation of the description by its friendly method, over real HTTP on loopback, on asyncio and trio.
+"""Every operation of the description with its method, over real HTTP on loopback, on asyncio and trio.
 
-`docs/operations.md` has the table; the last test here keeps it whole.
+`docs/operations.md` has the table; a test here checks that it is complete.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import pytest
 from attrs import frozen
 
-from hubapi import AsyncHub, Forbidden, NotFound, Password, Totp
+from hubapi import AsyncHub, Forbidden, NotFound, OrgAccessToken, Password, Totp
 from hubapi.models import RestrictedImages, ScimUserName
 from hubapi.scim import User
 from hubapi.testing import FakeHub
@@ -26,7 +26,7 @@ USER_SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:User"
 
 @frozen
 class World:
-    """A filled fake on loopback, and a hub of one of its owners."""
+    """A filled fake on loopback, and a hub logged in as one of its owners."""
 
     fake: FakeHub
     hub: AsyncHub
@@ -56,6 +56,13 @@ async def two_factor_login(world: World) -> None:
         await whale.audit_logs.actions("acme")
 
     assert (1, 1) == (world.fake.count(operation="login", status=401), world.fake.count(operation="two_factor_login"))
+
+
+async def exchange(world: World) -> None:
+    async with AsyncHub(OrgAccessToken("acme", "dckr_oat_acme"), base_url=world.url) as acme:
+        await acme.audit_logs.actions("acme")
+
+    assert 1 == world.fake.count(operation="exchange", status=200)
 
 
 async def create_token(world: World) -> None:
@@ -109,9 +116,9 @@ async def list_events(world: World) -> None:
 
 
 async def list_actions(world: World) -> None:
-    answer = await world.hub.audit_logs.actions("acme")
+    response = await world.hub.audit_logs.actions("acme")
 
-    assert {"org", "repo"} <= set(answer.actions or {})
+    assert {"org", "repo"} <= set(response.actions or {})
 
 
 async def get_settings(world: World) -> None:
@@ -124,9 +131,9 @@ async def get_settings(world: World) -> None:
 async def update_settings(world: World) -> None:
     switches = RestrictedImages(enabled=True, allow_official_images=True, allow_verified_publishers=False)
 
-    answer = await world.hub.org_settings.update("acme", switches)
+    response = await world.hub.org_settings.update("acme", switches)
 
-    assert switches == answer.restricted_images
+    assert switches == response.restricted_images
     assert switches == (await world.hub.org_settings.get("acme")).restricted_images
 
 
@@ -185,10 +192,10 @@ async def list_users(world: World) -> None:
     for number, name in enumerate(['o"brien', "o'brien", "back\\slash"]):
         await world.hub.scim.create_user(f"{number}@x.org", name=ScimUserName(family_name=name))
 
-    everybody = await world.hub.scim.list_users(count=2).collect()
+    users = await world.hub.scim.list_users(count=2).collect()
     one = await world.hub.scim.list_users(filter=User.name.family_name == 'o"brien').collect()
 
-    assert 5 == len(everybody)
+    assert 5 == len(users)
     assert ['o"brien'] == [user.name.family_name for user in one if user.name]
 
 
@@ -220,11 +227,12 @@ async def update_user(world: World) -> None:
     assert (True, "Aegon") == (back.active, back.name and back.name.given_name)
 
 
-Proof: TypeAlias = Callable[[World], Awaitable[None]]
+Check: TypeAlias = Callable[[World], Awaitable[None]]
 
-PROOFS: dict[str, tuple[str, Proof]] = {
+CHECKS: dict[str, tuple[str, Check]] = {
     "authentication.login": ("AsyncHub", login),
     "authentication.two_factor_login": ("AsyncHub", two_factor_login),
+    "authentication.exchange": ("AsyncHub", exchange),
     "access_tokens.create": ("access_tokens.create", create_token),
     "access_tokens.list": ("access_tokens.list", list_tokens),
     "access_tokens.get": ("access_tokens.get", get_token),
@@ -252,13 +260,13 @@ PROOFS: dict[str, tuple[str, Proof]] = {
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 async def test_each_operation_has_a_method_that_works(operation: str, world: World) -> None:
-    """A new operation of the description fails here until it has a method, and the method a proof."""
-    method, proof = PROOFS[operation]
+    """A new operation of the description fails here until it has a method, and the method a check."""
+    method, check = CHECKS[operation]
     found: Any = world.hub
     for name in method.split(".") if method != "AsyncHub" else ():
         found = getattr(found, name)
 
-    await proof(world)
+    await check(world)
 
     name = operation.removeprefix("authentication.")
     served = [r for r in world.fake.requests if r.operation == name and 200 <= r.status < 300]
@@ -267,18 +275,18 @@ async def test_each_operation_has_a_method_that_works(operation: str, world: Wor
 
 
 def test_the_table_has_every_operation() -> None:
-    """With the route, the method and the test."""
+    """With its route, method and test."""
     rows = re.findall(r"^\| `(\w+) (\S+)` \| `(.+?)` \| `(\w+)` \|$", TABLE.read_text(encoding="utf-8"), re.MULTILINE)
 
     assert sorted(
-        (operation.method, operation.path, PROOFS[name][1].__name__) for name, operation in OPERATIONS.items()
-    ) == sorted((verb, path, proof) for verb, path, _, proof in rows)
+        (operation.method, operation.path, CHECKS[name][1].__name__) for name, operation in OPERATIONS.items()
+    ) == sorted((verb, path, check) for verb, path, _, check in rows)
     methods = {(verb, path): method.removeprefix("hub.").partition("(")[0] for verb, path, method, _ in rows}
-    assert {(o.method, o.path): PROOFS[name][0] for name, o in OPERATIONS.items()} == methods
+    assert {(o.method, o.path): CHECKS[name][0] for name, o in OPERATIONS.items()} == methods
 
 
-async def test_existing_and_empty_and_missing_are_told_apart(world: World) -> None:
-    """A namespace that does not exist lists nothing, unless it is asked for (D17)."""
+async def test_empty_and_missing_repositories_are_distinguished(world: World) -> None:
+    """The server lists nothing for a namespace that does not exist, unless `must_exist` asks (D17)."""
     repositories = world.hub.repositories
     found = [
         await repositories.exists(*name) for name in (("library", "python"), ("library", "empty"), ("nobody", "x"))
@@ -287,12 +295,12 @@ async def test_existing_and_empty_and_missing_are_told_apart(world: World) -> No
     assert [True, True, False] == found
     assert [] == await repositories.list_tags("nobody", "x").collect()
     assert [] == await repositories.list_tags("library", "empty", must_exist=True).collect()
-    with pytest.raises(NotFound, match="no nobody/x"):
+    with pytest.raises(NotFound, match="nobody/x does not exist"):
         await repositories.list_tags("nobody", "x", must_exist=True).first()
 
 
-async def test_a_refusal_names_the_kind_of_credential(world: World) -> None:
-    """The server refuses logins by token on some routes (D18)."""
+async def test_a_forbidden_names_the_kind_of_credentials(world: World) -> None:
+    """The server refuses logins with a personal access token on some routes (D18)."""
     from hubapi import PersonalAccessToken
 
     async with AsyncHub(PersonalAccessToken("moby", "dckr_pat_moby"), base_url=world.url) as hub:
@@ -300,20 +308,20 @@ async def test_a_refusal_names_the_kind_of_credential(world: World) -> None:
             await hub.access_tokens.list().collect()
 
 
-async def test_a_clone_may_be_somebody_else(world: World) -> None:
-    """With a token and a rate limit of its own, over the same connections."""
-    other = world.hub.with_credentials(Password("octopus", PASSWORD))
+async def test_a_clone_can_have_other_credentials(world: World) -> None:
+    """With its own token and rate limiter, over the same connections."""
+    clone = world.hub.with_credentials(Password("octopus", PASSWORD))
     await world.hub.audit_logs.actions("acme")
 
     with pytest.raises(Forbidden):
-        await other.audit_logs.actions("acme")
+        await clone.audit_logs.actions("acme")
 
-    assert other.limiter is not world.hub.limiter
+    assert clone.limiter is not world.hub.limiter
     assert {"moby", "octopus"} == {record.account for record in world.fake.requests if record.account}
 
 
 async def test_an_exchanged_token_reads_audit_logs(world: World) -> None:
-    """The login of a personal access token may not, its exchange may (D18)."""
+    """A login with a personal access token may not read them, an exchanged token may (D18)."""
     from hubapi import PersonalAccessToken
 
     token = PersonalAccessToken("moby", "dckr_pat_moby", exchange=True)

@@ -1,4 +1,4 @@
-"""The escape hatch: any route, by the same way, and nowhere else."""
+"""Requests to any route of the server, and the raw responses of methods."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.mark.parametrize(
-    ("answer", "expected"),
+    ("response", "expected"),
     [
         (json({"a": [1, None, "x"]}), {"a": [1, None, "x"]}),
         (json([]), []),
@@ -25,13 +25,13 @@ pytestmark = pytest.mark.anyio
         (Canned(200, b'{"no": "content type"}'), {"no": "content type"}),
     ],
 )
-async def test_the_json_of_the_answer_is_returned(answer: Canned, expected: Any) -> None:
-    """Whatever it is; None where there is none."""
-    assert expected == await hub_of(Script([answer])).raw.request("GET", "/v2/x")
+async def test_the_json_of_the_response_is_returned(response: Canned, expected: Any) -> None:
+    """Of any type; None for an empty response."""
+    assert expected == await hub_of(Script([response])).raw.request("GET", "/v2/x")
 
 
-async def test_a_request_is_sent_as_it_is_asked_for() -> None:
-    """Method, path, query, body and bearer."""
+async def test_a_request_is_sent_as_requested() -> None:
+    """Method, path, query, body and token."""
     script = Script([json({})])
 
     await hub_of(script).raw.request("post", "/v2/x%20y", query={"a": 1, "b": None, "c": ["d", "e"]}, body={"k": True})
@@ -41,8 +41,8 @@ async def test_a_request_is_sent_as_it_is_asked_for() -> None:
     assert f"Bearer {JWT}" == script.requests[0].headers["authorization"]
 
 
-async def test_a_query_in_the_path_is_added_to() -> None:
-    """As links of the server have it."""
+async def test_query_arguments_are_added_to_a_query_in_the_path() -> None:
+    """Links of the server have one."""
     script = Script([json({})])
 
     await hub_of(script).raw.request("GET", "/v2/x?a=1", query={"b": 2})
@@ -51,16 +51,16 @@ async def test_a_query_in_the_path_is_added_to() -> None:
 
 
 @pytest.mark.parametrize(
-    ("auth", "bearer"),
+    ("auth", "expected"),
     [("bearer", f"Bearer {JWT}"), ("optional", f"Bearer {JWT}"), ("scim", f"Bearer {SCIM_TOKEN}"), ("none", None)],
 )
-async def test_the_bearer_is_the_one_asked_for(auth: Any, bearer: str | None) -> None:
+async def test_the_token_is_the_requested_one(auth: Any, expected: str | None) -> None:
     """The SCIM routes take their own, and some routes none."""
     script = Script([json({})])
 
     await hub_of(script).raw.request("GET", "/v2/x", auth=auth)
 
-    assert bearer == script.requests[0].headers.get("authorization")
+    assert expected == script.requests[0].headers.get("authorization")
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ async def test_the_bearer_is_the_one_asked_for(auth: Any, bearer: str | None) ->
     ],
 )
 async def test_a_path_that_leads_elsewhere_is_refused(path: str) -> None:
-    """With a bearer on board, behind the base URL it must stay on that host."""
+    """The request carries a token, so appended to the base URL the path must stay on that host."""
     script = Script([json({})])
 
     with pytest.raises(ConfigurationError):
@@ -91,7 +91,7 @@ async def test_a_path_that_leads_elsewhere_is_refused(path: str) -> None:
     assert [] == script.requests
 
 
-async def test_braces_in_a_path_are_no_template() -> None:
+async def test_braces_in_a_path_are_not_a_template() -> None:
     """They are encoded."""
     script = Script([json({})])
 
@@ -100,16 +100,16 @@ async def test_braces_in_a_path_are_no_template() -> None:
     assert ["GET /v2/%7Bx%7D"] == script.sent
 
 
-async def test_an_answer_that_is_no_json_is_a_decode_error() -> None:
+async def test_a_response_that_is_not_json_is_a_decode_error() -> None:
     """It names the operation, without the query."""
     hub = hub_of(Script([Canned(200, b"hello")]), max_attempts=1)
 
-    with pytest.raises(DecodeError, match=r"^raw GET /v2/x: the answer \(200, no content type, 5 bytes\)"):
+    with pytest.raises(DecodeError, match=r"^raw GET /v2/x: the response \(200, no content type, 5 bytes\)"):
         await hub.raw.request("GET", "/v2/x?key=hunter2")
 
 
-async def test_a_route_that_the_description_lacks_is_reached_over_http() -> None:
-    """Against the fake, with a login of its own."""
+async def test_a_route_outside_the_description_works_over_http() -> None:
+    """Against the fake, with a login."""
     fake = FakeHub(seed=7)
     fake.add_user("moby", password="hunter2-hunter2")
     fake.add_org("acme", owners=["moby"], tokens=["dckr_oat_acme"], events=3)
@@ -121,47 +121,47 @@ async def test_a_route_that_the_description_lacks_is_reached_over_http() -> None
     assert fake.events("acme")[:2] == page["logs"]
 
 
-# --- the answer beside the result
+# --- raw responses
 
 
-async def test_the_answer_stands_beside_the_result() -> None:
+async def test_a_raw_response_has_the_result_and_the_response() -> None:
     """Status, headers, rate limit, and the JSON with its unknown keys."""
     tag = {"name": "3.13", "new_key": [1]}
     limits = {"x-ratelimit-limit": "180", "x-ratelimit-remaining": "7", "x-ratelimit-reset": "1735689658"}
     hub = hub_of(Script([json(tag, **limits)]))
 
-    answer = await hub.raw.response(hub.repositories.get_tag("library", "python", "3.13"))
+    response = await hub.raw.response(hub.repositories.get_tag("library", "python", "3.13"))
 
-    assert ("3.13", 200, tag) == (answer.result.name, answer.status, answer.json())
-    assert "180" == answer.headers["x-ratelimit-limit"]
-    assert answer.rate_limit is not None
+    assert ("3.13", 200, tag) == (response.result.name, response.status, response.json())
+    assert "180" == response.headers["x-ratelimit-limit"]
+    assert response.rate_limit is not None
     assert (180, 7, 1735689658) == (
-        answer.rate_limit.limit,
-        answer.rate_limit.remaining,
-        answer.rate_limit.reset_at and answer.rate_limit.reset_at.timestamp(),
+        response.rate_limit.limit,
+        response.rate_limit.remaining,
+        response.rate_limit.reset_at and response.rate_limit.reset_at.timestamp(),
     )
 
 
-async def test_it_shows_no_secret() -> None:
-    """A new token stands in the body."""
+async def test_a_raw_response_shows_no_secret() -> None:
+    """Its body may contain a new token."""
     hub = hub_of(Script([json({"token": "dckr_pat_canary"}, 201)]))
 
-    answer = await hub.raw.response(hub.access_tokens.create("ci", ["repo:read"]))
+    response = await hub.raw.response(hub.access_tokens.create("ci", ["repo:read"]))
 
-    assert "dckr_pat_canary" == answer.result.token
-    assert "canary" not in repr(answer)
+    assert "dckr_pat_canary" == response.result.token
+    assert "canary" not in repr(response)
 
 
-async def test_of_several_requests_the_last_answer_is_kept() -> None:
-    """As for a walk."""
+async def test_the_last_response_of_several_is_kept() -> None:
+    """As with a listing."""
     hub = hub_of(Script([json({"logs": [{"action": "a"}]}), json({"logs": []})]))
 
-    answer = await hub.raw.response(hub.audit_logs.list("acme").collect())
+    response = await hub.raw.response(hub.audit_logs.list("acme").collect())
 
-    assert (1, {"logs": []}) == (len(answer.result), answer.json())
+    assert (1, {"logs": []}) == (len(response.result), response.json())
 
 
-async def test_calls_side_by_side_keep_to_their_own_answers() -> None:
+async def test_concurrent_calls_have_their_own_responses() -> None:
     """Each is awaited in a task of its own."""
 
     async def echo(request: httpx.Request) -> Canned:
@@ -171,8 +171,8 @@ async def test_calls_side_by_side_keep_to_their_own_answers() -> None:
     names: list[tuple[str | None, str]] = []
 
     async def ask(tag: str) -> None:
-        answer = await hub.raw.response(hub.repositories.get_tag("library", "python", tag))
-        names.append((answer.result.name, answer.json()["name"]))
+        response = await hub.raw.response(hub.repositories.get_tag("library", "python", tag))
+        names.append((response.result.name, response.json()["name"]))
 
     async with anyio.create_task_group() as tasks:
         for tag in ("x", "y", "z"):
@@ -181,15 +181,15 @@ async def test_calls_side_by_side_keep_to_their_own_answers() -> None:
     assert [("x", "x"), ("y", "y"), ("z", "z")] == sorted(names)
 
 
-async def test_an_answer_without_a_body_has_no_json() -> None:
+async def test_a_response_without_a_body_has_no_json() -> None:
     """Such as that of a HEAD, or a 204."""
     hub = hub_of(Script([Canned(204)]))
 
     assert None is (await hub.raw.response(hub.access_tokens.delete("1"))).json()
 
 
-async def test_a_call_without_a_request_has_no_answer() -> None:
-    """As of a paginator that has the item already."""
+async def test_a_call_without_a_request_has_no_response() -> None:
+    """As when a paginator already has the item."""
     hub = hub_of(Script([json({"logs": [{"action": "a"}, {"action": "b"}]})]))
     walk = hub.audit_logs.list("acme")
     await walk.first()
@@ -198,8 +198,8 @@ async def test_a_call_without_a_request_has_no_answer() -> None:
         await hub.raw.response(walk.first())
 
 
-async def test_a_failed_call_fails_as_ever() -> None:
-    """The error has the answer's parts itself."""
+async def test_a_failed_call_raises_its_own_error() -> None:
+    """The error has the parts of the response itself."""
     hub = hub_of(Script([json({"message": "no"}, 404)]))
 
     with pytest.raises(NotFound) as caught:

@@ -15,7 +15,7 @@ def anyio_backend(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def clock() -> VirtualClock:
-    """A clock that only moves by hand."""
+    """A clock that only `advance` moves."""
     return VirtualClock()
 
 
@@ -30,15 +30,15 @@ def fake(clock: VirtualClock) -> FakeHub:
 
 @pytest.fixture
 async def anonymous(fake: FakeHub, anyio_backend: str) -> AsyncGenerator[httpx.AsyncClient]:
-    """A client that has not signed in."""
+    """An anonymous client."""
     async with httpx.AsyncClient(transport=fake.transport(), base_url="http://hub.test") as client:
         yield client
 
 
 @pytest.fixture
 async def moby(fake: FakeHub, anonymous: httpx.AsyncClient) -> AsyncGenerator[httpx.AsyncClient]:
-    """A client that has signed in as an owner of acme."""
-    answer = await anonymous.post("/v2/users/login", json={"username": "moby", "password": PASSWORD})
-    headers = {"authorization": f"Bearer {answer.json()['token']}"}
+    """A client with the token of an owner of acme."""
+    response = await anonymous.post("/v2/users/login", json={"username": "moby", "password": PASSWORD})
+    headers = {"authorization": f"Bearer {response.json()['token']}"}
     async with httpx.AsyncClient(transport=fake.transport(), base_url="http://hub.test", headers=headers) as client:
         yield client

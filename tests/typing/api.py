@@ -1,4 +1,4 @@
-"""The public surface as the type checkers see it; checked by mypy and pyright, never run."""
+"""The public API with its expected types; checked by mypy and pyright, never run."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
@@ -79,10 +79,10 @@ async def repositories(hub: AsyncHub) -> None:
 
 async def raw(hub: AsyncHub) -> None:
     assert_type(await hub.raw.request("GET", "/v2/x"), Any)
-    answer = await hub.raw.response(hub.repositories.get_tag("library", "python", "3"))
-    assert_type(answer.result, models.Tag)
-    assert_type((answer.status, answer.body), tuple[int, bytes])
-    assert_type(answer.rate_limit, RateLimit | None)
+    response = await hub.raw.response(hub.repositories.get_tag("library", "python", "3"))
+    assert_type(response.result, models.Tag)
+    assert_type((response.status, response.body), tuple[int, bytes])
+    assert_type(response.rate_limit, RateLimit | None)
 
 
 async def scim(hub: AsyncHub) -> None:

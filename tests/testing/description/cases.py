@@ -1,4 +1,4 @@
-"""A row for every operation and status: what to ask, and what is known to differ from the description."""
+"""A row for every operation and status: the request, and the known differences from the description."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -7,17 +7,16 @@ from attrs import field, frozen
 from pyotp.totp import TOTP
 
 from hubapi.testing import RateLimitPolicy, faults
-
-from .corrected import OPERATIONS, Described
-from .visit import Learned, Visit
-from .world import PASSWORD, TOTP_SECRET
+from tests.testing.description.corrected import OPERATIONS, Described
+from tests.testing.description.visit import Learned, Visit
+from tests.testing.description.world import PASSWORD, TOTP_SECRET
 
 USER_SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:User"
 
 
 @frozen
 class Case:
-    """An operation, asked for so that it answers with a status."""
+    """A request for an operation that leads to a given status."""
 
     operation: str
     status: int
@@ -27,11 +26,11 @@ class Case:
     body: object | Learned = field(default=None, kw_only=True)
     before: Learned | None = field(default=None, kw_only=True)
     options: Mapping[str, Any] = field(factory=dict[str, Any], kw_only=True)
-    """What the fake is made with."""
+    """The options of the FakeHub."""
 
     @who.default
     def _who(self) -> str:
-        groups = {"authentication": "nobody", "scim": "scim"}
+        groups = {"authentication": "anonymous", "scim": "scim"}
         return groups.get(self.operation.partition(".")[0], "moby")
 
     def __str__(self) -> str:
@@ -42,19 +41,23 @@ def login(username: str, password: str = PASSWORD) -> dict[str, str]:
     return {"username": username, "password": password}
 
 
+def exchange(identifier: str, secret: str) -> dict[str, str]:
+    return {"identifier": identifier, "secret": secret}
+
+
 async def failed_login(visit: Visit) -> None:
-    await visit.ask("authentication.login", who="nobody", body=login("moby", "wrong"))
+    await visit.ask("authentication.login", who="anonymous", body=login("moby", "wrong"))
 
 
-async def half_in(visit: Visit) -> dict[str, str]:
-    """What the second step of a login takes."""
-    answer = await visit.ask("authentication.login", who="nobody", body=login("whale"))
+async def second_step(visit: Visit) -> dict[str, str]:
+    """The body of the second step of a login."""
+    response = await visit.ask("authentication.login", who="anonymous", body=login("whale"))
     code = TOTP(TOTP_SECRET).at(int(visit.clock.time()))
-    return {"login_2fa_token": answer.json()["login_2fa_token"], "code": code}
+    return {"login_2fa_token": response.json()["login_2fa_token"], "code": code}
 
 
 async def wrong_code(visit: Visit) -> dict[str, str]:
-    return {**await half_in(visit), "code": "no code"}
+    return {**await second_step(visit), "code": "no code"}
 
 
 async def a_token(visit: Visit) -> str:
@@ -92,14 +95,21 @@ ROWS = [
     Case("authentication.login", 401, body=login("whale")),
     Case("authentication.login", 401, body=login("acme", "dckr_oat_acme")),
     Case("authentication.login", 429, body=login("moby"), before=failed_login, options={"max_failed_logins": 1}),
-    Case("authentication.two_factor_login", 200, body=half_in),
+    Case("authentication.two_factor_login", 200, body=second_step),
     Case("authentication.two_factor_login", 400, body={}),
     Case("authentication.two_factor_login", 401, body=wrong_code),
     Case("authentication.two_factor_login", 401, body={"login_2fa_token": "nonsense", "code": "1"}),
+    Case("authentication.exchange", 200, body=exchange("moby", PASSWORD)),
+    Case("authentication.exchange", 200, body=exchange("moby", "dckr_pat_moby")),
+    Case("authentication.exchange", 200, body=exchange("acme", "dckr_oat_acme")),
+    Case("authentication.exchange", 400, body={"identifier": "moby"}),
+    Case("authentication.exchange", 400, body=[]),
+    Case("authentication.exchange", 401, body=exchange("moby", "wrong")),
+    Case("authentication.exchange", 401, body=exchange("whale", PASSWORD)),
     Case("access_tokens.create", 201, body=TOKEN),
     Case("access_tokens.create", 400, body={}),
     Case("access_tokens.create", 400, body={**TOKEN, "scopes": ["repo:everything"]}),
-    Case("access_tokens.create", 401, who="nobody", body=TOKEN),
+    Case("access_tokens.create", 401, who="anonymous", body=TOKEN),
     Case("access_tokens.create", 403, who="moby's token", body=TOKEN),
     Case("access_tokens.list", 200),
     Case("access_tokens.list", 200, query={"page": "2", "page_size": "1"}),
@@ -135,7 +145,7 @@ ROWS = [
     Case("org_settings.update", 403, ("acme",), who="octopus", body=switches()),
     Case("org_settings.update", 404, ("nothing",), body=switches()),
     Case("repositories.list_tags", 200, TAGS),
-    Case("repositories.list_tags", 200, TAGS, who="nobody", query={"page": "2"}),
+    Case("repositories.list_tags", 200, TAGS, who="anonymous", query={"page": "2"}),
     Case("repositories.list_tags", 200, TAGS, query={"page": "9" * 5000}),
     Case("repositories.list_tags", 200, ("nobody", "nothing")),
     Case("repositories.list_tags", 200, ("library", "empty")),
@@ -177,7 +187,7 @@ ROWS = [
 
 
 NEVER = {
-    # Who may not see a repository is told that there is none.
+    # For other users a private repository does not exist.
     ("repositories.list_tags", "403"),
     ("repositories.has_tags", "403"),
     ("repositories.get_tag", "403"),
@@ -194,7 +204,7 @@ NEVER = {
     # Neither name nor state is anybody else's.
     ("scim.update_user", "409"),
 }
-"""What is described, and the fake never answers."""
+"""Described responses that FakeHub never sends."""
 
 
 async def broken(visit: Visit) -> None:
@@ -202,7 +212,7 @@ async def broken(visit: Visit) -> None:
 
 
 def everywhere(described: Described) -> Iterator[Case]:
-    """What any operation answers, whatever it is asked: that the bearer is no good, too many, and a fault."""
+    """The responses that are independent of the request: an invalid bearer token, the rate limit, and a fault."""
     path = ("anything",) * described.path.count("{")
     if "security" in described.definition:
         yield Case(described.name, 401, path, who="stranger", body={})
@@ -210,13 +220,13 @@ def everywhere(described: Described) -> Iterator[Case]:
         described.name,
         429,
         path,
-        who="nobody",
+        who="anonymous",
         body={},
-        before=lambda visit: visit.ask(described.name, *path, who="nobody"),
+        before=lambda visit: visit.ask(described.name, *path, who="anonymous"),
         options={"anonymous_limit": RateLimitPolicy(1)},
     )
     if "500" in described.statuses and (described.name, "500") not in NEVER:
-        yield Case(described.name, 500, path, who="nobody", body={}, before=broken)
+        yield Case(described.name, 500, path, who="anonymous", body={}, before=broken)
 
 
 CASES = [*ROWS, *(case for described in OPERATIONS.values() for case in everywhere(described))]
@@ -228,12 +238,13 @@ STAND_INS = {
     404: "#/components/responses/NotFound/content/application~1json/schema",
     429: "#/paths/~1v2~1auditlogs~1{account}/get/responses/429/content/application~1json/schema",
 }
-"""Where the description says what an answer of such a status looks like, for operations that it gives none."""
+"""The schema of a status elsewhere in the description, for operations that lack it."""
 
 UNDESCRIBED = {
     "authentication.login": {400, 429},
     "authentication.two_factor_login": {400, 429},
-    # Logins by a personal access token are refused (D18).
+    "authentication.exchange": {400, 429},
+    # Sessions of a personal access token are rejected (D18).
     "access_tokens.create": {403, 429},
     "access_tokens.list": {403, 404, 429},
     "access_tokens.get": {403, 429},
@@ -241,7 +252,7 @@ UNDESCRIBED = {
     "access_tokens.delete": {403, 429},
     "org_settings.get": {429},
     "org_settings.update": {400, 429},
-    # A bearer that is no good is refused where none is needed, too.
+    # An invalid bearer token is rejected, although none is required.
     "repositories.list_tags": {401, 429},
     "repositories.has_tags": {401, 429},
     "repositories.get_tag": {401, 429},
@@ -256,8 +267,10 @@ UNDESCRIBED = {
     "scim.get_user": {429},
     "scim.update_user": {429},
 }
-"""What the fake answers though the operation is described without it. Every route is limited (D8)."""
+"""Responses of FakeHub that the operation's description lacks. Every route is limited (D8)."""
 
 ADDED_KEYS = {401: {"$.detail"}, 403: {"$.errinfo"}, 404: {"$.errinfo"}, 409: {"$.scimType"}}
-"""What errors have beside what is described: `errinfo` (recorded in docker/hub-feedback#2367); `detail` on the audit
-log's routes, since a 401 comes from what stands before every route; and `scimType`, as RFC 7644, 3.12 has it."""
+"""The keys of errors in addition to those described.
+
+`errinfo` is recorded in docker/hub-feedback#2367; `detail` is on the audit log routes, since a 401 comes from the
+authentication before every route; and `scimType` is as in RFC 7644, section 3.12."""

@@ -1,4 +1,4 @@
-"""The corrected description: what every operation answers, by status, and how an answer is held against that."""
+"""The corrected description: the responses of every operation by status, and their validation."""
 
 import json
 from collections.abc import Iterator
@@ -9,16 +9,16 @@ from attrs import frozen
 from openapi_schema_validator import OAS30ReadValidator, oas30_format_checker
 
 from hubapi import models
-from scripts.generate.__main__ import correct
+from scripts.generate.__main__ import Sources, correct
 from scripts.generate.load import child_pointer, load, steps
 
 OPENAPI = Path(__file__).resolve().parents[3] / "openapi"
-DOCUMENT: dict[str, Any] = json.loads(correct(OPENAPI / "latest.yaml", OPENAPI / "fixes.yaml")[0])
+DOCUMENT: dict[str, Any] = json.loads(json.dumps(correct(Sources.of(OPENAPI)).document.value))
 _NAMES: Any = load(OPENAPI / "names.yaml").value
 
 
 def at(pointer: str) -> Any:
-    """What stands at a JSON pointer."""
+    """Return the value at a JSON pointer."""
     node: Any = DOCUMENT
     for step in steps(pointer):
         node = node[int(step)] if isinstance(node, list) else node[step]
@@ -26,7 +26,7 @@ def at(pointer: str) -> Any:
 
 
 def _followed(pointer: str) -> str:
-    """Where a reference leads, in the end."""
+    """Return the pointer that a reference leads to in the end."""
     node = at(pointer)
     return _followed(node["$ref"]) if isinstance(node, dict) and "$ref" in node else pointer
 
@@ -38,14 +38,14 @@ class Schema:
     pointer: str
 
     def problems(self, value: object) -> list[str]:
-        """What an independent validator finds wrong with a value, formats included."""
+        """Return the errors that an independent validator finds in a value, formats included."""
         # The components stand in the schema itself, where its references look for them.
         whole = {"allOf": [{"$ref": self.pointer}], "components": DOCUMENT["components"], "paths": DOCUMENT["paths"]}
         validator = OAS30ReadValidator(whole, format_checker=oas30_format_checker)
         return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(value)]
 
     def unknown_keys(self, value: object, path: str = "$") -> Iterator[str]:
-        """Yield the keys of a value that the description does not have, which no validator minds."""
+        """Yield the keys of a value that the description does not have, which validators accept."""
         parts = list(self._parts())
         if isinstance(value, list):
             for part in parts:
@@ -62,7 +62,7 @@ class Schema:
 
     @property
     def model(self) -> Any:
-        """The model that the generator made of it; `Any` where it says nothing."""
+        """The model that the generator made of it; `Any` if it made none."""
         pinned = _NAMES["models"].get(self.pointer)
         if pinned is not None:
             return getattr(models, pinned)
@@ -111,7 +111,7 @@ class Described:
         return set(self.definition["responses"])
 
     def schemas(self, status: int | str) -> dict[str, Schema] | None:
-        """What is said of a status, or else of the default, by media type; empty: no body; None: nothing is said."""
+        """Return the schemas of a status, or of the default, by media type; None if it is not described."""
         known = str(status) if str(status) in self.statuses else "default"
         if known not in self.statuses:
             return None

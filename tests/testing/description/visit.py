@@ -1,4 +1,4 @@
-"""Somebody who asks a fake for things by the names of the description."""
+"""A client that makes requests by the operation names of the description."""
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -9,9 +9,8 @@ import httpx
 from attrs import field, frozen
 
 from hubapi.testing import FakeHub, VirtualClock
-
-from .corrected import OPERATIONS
-from .world import PASSWORD, SCIM_TOKEN
+from tests.testing.description.corrected import OPERATIONS
+from tests.testing.description.world import PASSWORD, SCIM_TOKEN
 
 _LOGINS = {"moby": ("moby", PASSWORD), "moby's token": ("moby", "dckr_pat_moby"), "octopus": ("octopus", PASSWORD)}
 _BEARERS = {"stranger": "Bearer nonsense", "scim": f"Bearer {SCIM_TOKEN}"}
@@ -33,7 +32,7 @@ class Visit:
         query: Mapping[str, str] | None = None,
         body: object = None,
     ) -> httpx.Response:
-        """Ask for an operation by its name; a body of bytes goes as it is, anything else as JSON."""
+        """Send a request for an operation by its name; a body of bytes is sent as it is, any other as JSON."""
         described = OPERATIONS[operation]
         values = iter(path)
         url = re.sub(r"\{\w+\}", lambda _: quote(next(values), safe=""), described.path)
@@ -43,20 +42,20 @@ class Visit:
         return await self.client.request(described.method, url, params=query, headers=headers, json=body)
 
     async def _bearer(self, who: str) -> dict[str, str]:
-        """Log in as somebody, or take what needs no login."""
-        if who == "nobody":
+        """Return the headers of a user after a login, or of a caller without one."""
+        if who == "anonymous":
             return {}
         if who in _BEARERS:
             return {"authorization": _BEARERS[who]}
         username, password = _LOGINS[who]
-        answer = await self.client.post("/v2/users/login", json={"username": username, "password": password})
-        return {"authorization": f"Bearer {answer.json()['token']}"}
+        response = await self.client.post("/v2/users/login", json={"username": username, "password": password})
+        return {"authorization": f"Bearer {response.json()['token']}"}
 
 
 Learned: TypeAlias = Callable[[Visit], Awaitable[Any]]
-"""What only the fake knows: an identity it gave, a token."""
+"""A value that is known only at run time: an id, a token."""
 
 
 async def learned(visit: Visit, value: Any) -> Any:
-    """A value, asked for where it must be."""
+    """Return a value, determined at run time if it must be."""
     return await value(visit) if callable(value) else value

@@ -1,4 +1,4 @@
-"""A fake with something of everything."""
+"""A FakeHub with data for every route."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ SCIM_TOKEN = "scim-token-of-acme"
 
 
 def filled(**options: Any) -> FakeHub:
-    """A fake that was made with these options, and filled always the same."""
+    """Return a FakeHub with these options, and always the same data."""
     fake = FakeHub(seed=7, **options)
     fake.add_user("moby", password=PASSWORD, tokens=["dckr_pat_moby", *(f"dckr_pat_{number}" for number in range(3))])
     fake.add_user("octopus", password=PASSWORD)

@@ -1,0 +1,80 @@
+"""A 403 says what most likely stands behind it: the kind of credential."""
+
+from typing import Any
+
+import pytest
+
+from hubapi import (
+    Anonymous,
+    AsyncHub,
+    Credentials,
+    Forbidden,
+    NotFound,
+    OrgAccessToken,
+    Password,
+    PersonalAccessToken,
+    StaticToken,
+)
+from tests.pipeline.scripted import Script, json
+
+pytestmark = pytest.mark.anyio
+
+LOGIN = json({"token": "a.b.c", "access_token": "a.b.c"})
+REFUSED = json({"message": "forbidden", "errinfo": {}}, 403)
+
+
+@pytest.mark.parametrize(
+    ("credentials", "cause"),
+    [
+        (Password("moby", "canary"), "moby may lack the right"),
+        (PersonalAccessToken("moby", "canary"), r"personal access token, which some routes refuse: use for audit logs"),
+        (PersonalAccessToken("moby", "canary", exchange=True), r"which some routes refuse: use Password\(…\)"),
+        (OrgAccessToken("acme", "canary"), "acme is logged in with an organisation access token"),
+    ],
+)
+async def test_the_kind_of_login_is_named(credentials: Credentials, cause: str) -> None:
+    """With what to do about it, and never the secret (D18)."""
+    hub = AsyncHub(credentials, transport=Script([LOGIN, REFUSED]))
+
+    with pytest.raises(Forbidden, match=f"^audit_logs.actions: 403 forbidden. Likely cause: .*{cause}") as caught:
+        await hub.audit_logs.actions("acme")
+
+    assert "canary" not in str(caught.value)
+    assert "forbidden" == caught.value.message
+
+
+async def test_a_ready_bearer_may_come_from_a_token() -> None:
+    """Nobody knows where it was made."""
+    hub = AsyncHub(StaticToken("a.b.c"), transport=Script([REFUSED]))
+
+    with pytest.raises(Forbidden, match="the token may lack the right"):
+        await hub.audit_logs.actions("acme")
+
+
+async def test_an_anonymous_hub_is_named() -> None:
+    """Public routes refuse what is private."""
+    hub = AsyncHub(Anonymous(), transport=Script([REFUSED]))
+
+    with pytest.raises(Forbidden, match="this hub is anonymous"):
+        await hub.repositories.get_tag("moby", "secret", "latest")
+
+
+async def test_the_scim_token_is_another_matter() -> None:
+    """Its refusal has nothing to do with who is logged in."""
+    hub = AsyncHub(Password("moby", "x"), scim_token="canary", transport=Script([json({"detail": "no"}, 403)]))
+
+    with pytest.raises(Forbidden, match=r"403 no\. Likely cause: the SCIM token"):
+        await hub.scim.get_user("1")
+
+
+@pytest.mark.parametrize("status", [404, 409])
+async def test_other_refusals_are_left_alone(status: int) -> None:
+    """What is missing is missing, whoever asks."""
+    hub = AsyncHub(StaticToken("a.b.c"), transport=Script([json({"message": "no"}, status)]))
+    errors: Any = Exception
+
+    with pytest.raises(errors) as caught:
+        await hub.audit_logs.actions("acme")
+
+    assert f"audit_logs.actions: {status} no" == str(caught.value)
+    assert (status == 404) == isinstance(caught.value, NotFound)
