@@ -126,3 +126,39 @@ def to_ns(value: datetime) -> int:
 def from_ns(time_ns: int) -> datetime:
     """Return nanoseconds since the epoch as a datetime in UTC, cut to microseconds and to the years 1 to 9999."""
     return _EPOCH + timedelta(microseconds=max(_EARLIEST_NS, min(time_ns, _LATEST_NS)) // 1000)
+
+
+def utc_day(text: str) -> str | None:
+    """Return the day of a timestamp in UTC, such as `2026-01-31`; None if the text is no timestamp.
+
+    Example:
+        >>> utc_day("2026-01-31T23:30:00-01:00")
+        '2026-02-01'
+    """
+    if text[-1:] == "Z" and _begins_with_day(text[:11]):
+        return text[:10]
+    time_ns = parse_ns(text)
+    return None if time_ns is None else from_ns(time_ns).date().isoformat()
+
+
+@lru_cache(maxsize=512)
+def _begins_with_day(text: str) -> bool:
+    return re.fullmatch(r"\d{4}-\d\d-\d\d[Tt]", text, re.ASCII) is not None
+
+
+def parse_day(text: str) -> date | None:
+    """Return a day such as `2026-01-31` as a date; None if it is no day of any calendar."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def check_zone(text: str) -> None:
+    """Refuse a text that is no timestamp with a time zone.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if datetime.fromisoformat(text).tzinfo is None:
+        raise ValueError(f"{text!r} has no time zone")

@@ -7,9 +7,10 @@ from pathlib import Path
 try:
     import click
 
-    from hubapi.commands.exits import exits, run
-    from hubapi.commands.export import export, verify
+    from hubapi.commands.export import export
     from hubapi.commands.fake import fake, the_extra_testing
+    from hubapi.commands.process import exit_on_failure, run
+    from hubapi.commands.verify import verify
 except ModuleNotFoundError as _error:  # pragma: no cover - seen by the wheel session, which installs no extra
     sys.exit(f'the command hubapi needs {_error.name}: pip install "hubapi-client[cli]"')
 
@@ -23,17 +24,17 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--orgs", type=click.IntRange(1), default=24, show_default=True, help="How many organisations.")
-@click.option("--events", type=click.IntRange(1), default=2_200, show_default=True, help="Events in each.")
+@click.option("--orgs", type=click.IntRange(1), default=24, show_default=True, help="Number of organisations.")
+@click.option("--events", type=click.IntRange(1), default=2_200, show_default=True, help="Events of each organisation.")
 @click.option("--out", type=click.Path(path_type=Path), default=None, help="Keep the export in this folder.")
 def demo(orgs: int, events: int, out: Path | None) -> None:
-    """Export the audit logs of a made-up Docker Hub, served on this machine, and check every event.
+    """Export the audit logs of a made-up Docker Hub on this machine, and check every event.
 
-    The server limits the rate with Docker Hub's own headers, and its tokens live for seconds.
+    The server limits the rate with Docker Hub's headers, and its tokens are valid for seconds.
     """
     with the_extra_testing("demo"):
         from hubapi.commands import demo  # noqa: PLC0415 - needs an extra of its own
-    with exits():
+    with exit_on_failure():
         sys.exit(run(partial(demo.run, orgs=orgs, events=events, out=out)))
 
 

@@ -1,4 +1,4 @@
-"""The commands over real HTTP; where signals or a whole process matter, run as a person runs them."""
+"""The commands over real HTTP; in processes of their own if signals or a whole process matter."""
 
 import json
 import os
@@ -25,7 +25,7 @@ posix = pytest.mark.skipif(os.name != "posix", reason="has no such signals")
 
 @frozen
 class Ran:
-    """What a command came to."""
+    """The result of a command."""
 
     returncode: int
     stdout: str
@@ -69,18 +69,18 @@ def test_export_writes_files_and_a_summary(fake: FakeHub, served: dict[str, str]
 
 
 def test_a_failed_account_is_named_and_the_exit_status_says_so(served: dict[str, str], tmp_path: Path) -> None:
-    """One failure among others: status 1, a line on which and why, the others' files there."""
+    """One failure: status 1, a line with the account and the error, and the files of the others."""
     ran = hubapi("export", "theirs", "umbrella", "--out", str(tmp_path), **served)
 
     assert (1, "") == (ran.returncode, ran.stderr)
     assert "theirs: failed: 403 forbidden" in ran.stdout
     assert "failed: theirs: 403 forbidden. Likely cause: moby may lack the right" in ran.stdout
-    assert "to retry: run the same command again" in ran.stdout
+    assert "to retry: run the same command again: finished accounts are kept" in ran.stdout
     assert ["manifest.json", "umbrella.jsonl"] == sorted(p.name for p in tmp_path.iterdir() if p.name[0] != ".")
 
 
 def test_a_personal_access_token_is_exchanged(fake: FakeHub, served: dict[str, str], tmp_path: Path) -> None:
-    """Its login opens no audit log; its exchange does."""
+    """A login with it gives no access to audit logs; an exchange does."""
     with_token = {name: value for name, value in served.items() if name != "HUBAPI_PASSWORD"}
 
     ran = hubapi("export", "umbrella", "--out", str(tmp_path), HUBAPI_TOKEN="dckr_pat_moby", **with_token)
@@ -90,8 +90,8 @@ def test_a_personal_access_token_is_exchanged(fake: FakeHub, served: dict[str, s
 
 
 @pytest.mark.parametrize("source", ["file", "-"])
-def test_accounts_may_come_from_a_file(served: dict[str, str], tmp_path: Path, source: str) -> None:
-    """Together with those of the command itself, each once."""
+def test_accounts_can_come_from_a_file(served: dict[str, str], tmp_path: Path, source: str) -> None:
+    """Together with those of the command line, each once."""
     names = "# ours\n\numbrella  # since May\n"
     listed = tmp_path / "accounts.txt"
     listed.write_text(names)
@@ -103,15 +103,15 @@ def test_accounts_may_come_from_a_file(served: dict[str, str], tmp_path: Path, s
     assert {"acme.jsonl", "umbrella.jsonl"} == {path.name for path in (tmp_path / "logs").glob("*.jsonl")}
 
 
-def test_each_account_may_be_read_as_somebody_else(fake: FakeHub, served: dict[str, str], tmp_path: Path) -> None:
-    """Where the file covers all, the environment needs to say nobody; and the file's accounts are those to export."""
+def test_each_account_can_have_credentials_of_its_own(fake: FakeHub, served: dict[str, str], tmp_path: Path) -> None:
+    """If the file has credentials for all, the environment needs none; and its accounts are the default."""
     fake.add_org("initech", tokens=["dckr_oat_initech"], events=3, until=datetime(2026, 1, 1, tzinfo=UTC))
-    who = tmp_path / "who.toml"
-    who.write_text(
+    path = tmp_path / "credentials.toml"
+    path.write_text(
         '[initech]\norg_token = "dckr_oat_initech"\n[umbrella]\nusername = "moby"\npassword = "hunter2-hunter2"'
     )
-    who.chmod(0o600)
-    out = ["--out", str(tmp_path / "logs"), "--credentials-from", str(who)]
+    path.chmod(0o600)
+    out = ["--out", str(tmp_path / "logs"), "--credentials-from", str(path)]
 
     ran = hubapi("export", *out, HUBAPI_BASE_URL=served["HUBAPI_BASE_URL"])
     partly = hubapi("export", "acme", "initech", *out, HUBAPI_BASE_URL=served["HUBAPI_BASE_URL"])
@@ -120,14 +120,14 @@ def test_each_account_may_be_read_as_somebody_else(fake: FakeHub, served: dict[s
     assert (0, "") == (ran.returncode, ran.stderr)
     assert 3 == len(event_ids(tmp_path / "logs" / "initech.jsonl"))
     assert (2, "") == (partly.returncode, partly.stdout)
-    assert f"Error: no credentials for acme: {who} has none, so set HUBAPI_USERNAME with" in partly.stderr
+    assert f"Error: no credentials for acme: {path} has none, so set HUBAPI_USERNAME with" in partly.stderr
     assert (0, "") == (fully.returncode, fully.stderr)
     assert 250 == len(event_ids(tmp_path / "logs" / "acme.jsonl"))
 
 
 @pytest.fixture
 def in_tokyo(monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
-    """Have the machine's clock nine hours ahead of UTC."""
+    """Set the machine's time zone nine hours ahead of UTC."""
     with monkeypatch.context() as patch:
         patch.setenv("TZ", "JST-9")
         time.tzset()
@@ -160,8 +160,8 @@ def test_dates_are_utc_unless_they_say_otherwise(fake: FakeHub, served: dict[str
             assert due == event_ids(tmp_path / f"{option}-{number}" / "umbrella.jsonl")
 
 
-def test_since_last_goes_on_where_the_last_run_ended(fake: FakeHub, served: dict[str, str], tmp_path: Path) -> None:
-    """The nightly feed: no event twice; where nothing was asked anew, nothing is read, and it says how to."""
+def test_since_last_continues_from_the_last_run(fake: FakeHub, served: dict[str, str], tmp_path: Path) -> None:
+    """The nightly export: no event twice. The same command again reads nothing, and names --since last."""
     first, again, nightly = (
         hubapi("export", "umbrella", "--out", str(tmp_path), *words, **served)
         for words in ([], [], ["--since", "last"])
@@ -169,13 +169,13 @@ def test_since_last_goes_on_where_the_last_run_ended(fake: FakeHub, served: dict
 
     assert [0, 0, 0] == [first.returncode, again.returncode, nightly.returncode]
     assert "umbrella: 120 events, finished by an earlier run" in again.stdout
-    assert "nothing to do: all of it was there already; for what is new since: --since last" in again.stdout
+    assert "nothing to do: everything was there already; for newer events: --since last" in again.stdout
     assert "umbrella: 0 events" in nightly.stdout
     assert b"" == (tmp_path / "umbrella@2.jsonl").read_bytes()
     assert 120 == len(event_ids(tmp_path / "umbrella.jsonl"))
 
 
-def test_formats_and_partition_are_handed_on(served: dict[str, str], tmp_path: Path) -> None:
+def test_formats_and_partition_are_passed_on(served: dict[str, str], tmp_path: Path) -> None:
     """A file for each day, as asked."""
     ran = hubapi("export", "umbrella", "--out", str(tmp_path), "--format", "jsonl.gz", "--partition", "day", **served)
 
@@ -186,8 +186,8 @@ def test_formats_and_partition_are_handed_on(served: dict[str, str], tmp_path: P
 # --- for programs
 
 
-def test_json_is_one_object_and_all_else_is_on_standard_error(served: dict[str, str], tmp_path: Path) -> None:
-    """What each account came to, and the totals."""
+def test_json_is_one_object_and_the_rest_is_on_standard_error(served: dict[str, str], tmp_path: Path) -> None:
+    """The result of each account, and the totals."""
     ran = hubapi("export", "theirs", "umbrella", "--out", str(tmp_path), "--json", **served)
 
     found = json.loads(ran.stdout)
@@ -201,7 +201,7 @@ def test_json_is_one_object_and_all_else_is_on_standard_error(served: dict[str, 
 
 
 def test_json_of_what_could_not_begin(served: dict[str, str], tmp_path: Path) -> None:
-    """Its kind, and the words that standard error has, too."""
+    """The kind of the error, and the message of standard error."""
     wrong = {**served, "HUBAPI_PASSWORD": "wrong-wrong-wrong"}
     refused = hubapi("export", "umbrella", "--out", str(tmp_path / "a"), "--json", **wrong)
     mistaken = hubapi("export", "../umbrella", "--out", str(tmp_path / "b"), "--json", **served)
@@ -210,9 +210,9 @@ def test_json_of_what_could_not_begin(served: dict[str, str], tmp_path: Path) ->
     assert "AuthenticationError" == json.loads(refused.stdout)["error"]["kind"]
     assert {
         "state": "failed",
-        "error": {"kind": "ConfigurationError", "message": "'../umbrella' is no account name"},
+        "error": {"kind": "ConfigurationError", "message": "'../umbrella' is not an account name"},
     } == (json.loads(mistaken.stdout))
-    assert "Error: '../umbrella' is no account name\n" == mistaken.stderr
+    assert "Error: '../umbrella' is not an account name\n" == mistaken.stderr
 
 
 # --- mistakes
@@ -231,7 +231,7 @@ def test_json_of_what_could_not_begin(served: dict[str, str], tmp_path: Path) ->
     ],
 )
 def test_a_mistake_is_one_clear_line(variables: dict[str, str], words: str, tmp_path: Path) -> None:
-    """No traceback, no secret, no folder: what is wrong, on standard error."""
+    """The error on standard error: no traceback, no secret, and no folder is created."""
     ran = hubapi("export", "acme", "--out", str(tmp_path / "logs"), **variables)
 
     assert (2, "", 1) == (ran.returncode, ran.stdout, len(ran.stderr.splitlines()))
@@ -243,11 +243,11 @@ def test_a_mistake_is_one_clear_line(variables: dict[str, str], words: str, tmp_
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--since", "yesterday"], "'yesterday' is no date: give one such as 2026-01-31, 2026-01-31T12:00 or"),
-        (["--until", "last"], "'last' is no date"),
+        (["--since", "yesterday"], "'yesterday' is not a date: give one such as 2026-01-31, 2026-01-31T12:00 or"),
+        (["--until", "last"], "'last' is not a date"),
         (["--format", "xml"], "'xml' is not one of 'jsonl', 'jsonl.gz'"),
         (["--partition", "hour"], "'hour' is not 'day'"),
-        (["--since", "2026-01-02", "--until", "2026-01-01"], "nothing lies between since"),
+        (["--since", "2026-01-02", "--until", "2026-01-01"], "the window is empty: since is"),
         (["--accounts", "nowhere.txt"], "nowhere.txt can't be read: No such file or directory"),
         (["--credentials-from", "nowhere.toml"], "nowhere.toml can't be read: No such file or directory"),
     ],
@@ -263,8 +263,8 @@ def test_options_that_cannot_work_are_mistakes(
     assert "Traceback" not in ran.stderr
 
 
-def test_without_accounts_it_says_how_to_give_them() -> None:
-    """As click says it of any argument."""
+def test_accounts_are_required() -> None:
+    """The message says how to give them."""
     ran = hubapi("export")
 
     assert 2 == ran.returncode
@@ -326,16 +326,16 @@ def sigint_is(handler: signal.Handlers) -> Generator[None]:
         (signal.SIGTERM, 143, signal.SIG_IGN),
     ],
 )
-def test_stopped_within_a_pause_it_goes_on_where_it_was(  # noqa: PLR0917 - a table
+def test_stopped_within_a_pause_it_can_be_continued(  # noqa: PLR0917 - a table
     fake: FakeHub, served: dict[str, str], tmp_path: Path, by: signal.Signals, status: int, sigint: signal.Handlers
 ) -> None:
-    """It says how to go on; and run again, each event is there once."""
+    """It says how to continue; and run again, each event is there once."""
     fake.inject(faults.TooMany(250), operation="audit_logs.list", after=2)
     with sigint_is(sigint), exporting(served, tmp_path) as process:
         process.send_signal(by)
         _, err = process.communicate(timeout=30)
     assert status == process.returncode
-    assert "stopped: what is finished is in place. Run the same command again: it goes on where it stopped.\n" == err
+    assert "stopped: finished files are in place. Run the same command again to continue.\n" == err
     fake.clear_faults()
 
     again = in_a_process("export", "umbrella", "acme", "--out", str(tmp_path), **served)
@@ -369,20 +369,19 @@ def test_a_terminal_is_left_as_it_was(fake: FakeHub, served: dict[str, str], tmp
         while b"paused by the server (429)" not in seen:
             seen += screen.read(65536)
         process.send_signal(signal.SIGINT)
-        with suppress(OSError):  # Linux says so that nobody is at the other end any more
+        with suppress(OSError):  # on Linux: the other end is closed
             while more := screen.read(65536):
                 seen += more
 
     assert 130 == process.returncode
     assert seen.count(b"\x1b[?25l") == seen.count(b"\x1b[?25h") == 1
-    line, rest = (re.sub(r"\x1b\[\d*[A-Z]", "", line).strip() for line in seen.decode().splitlines()[-2:])
-    assert "stopped: what is finished is in place. Run the same command again: it goes on" == line
-    assert "where it stopped." == rest
+    line = re.sub(r"\x1b\[\d*[A-Z]", "", seen.decode().splitlines()[-1]).strip()
+    assert "stopped: finished files are in place. Run the same command again to continue." == line
 
 
 @posix
 def test_json_of_what_was_stopped(fake: FakeHub, served: dict[str, str], tmp_path: Path) -> None:
-    """A program learns of it, too."""
+    """It has a state too."""
     fake.inject(faults.TooMany(250), operation="audit_logs.list", after=2)
     with sigint_is(signal.SIG_DFL), exporting(served, tmp_path, "--json") as process:
         process.send_signal(signal.SIGINT)
@@ -395,12 +394,12 @@ def test_json_of_what_was_stopped(fake: FakeHub, served: dict[str, str], tmp_pat
 def working() -> Generator[subprocess.Popen[str]]:
     """Do work that can't be cancelled."""
     code = (
-        "import anyio; from hubapi.commands.exits import exits, run\n"
+        "import anyio; from hubapi.commands.process import exit_on_failure, run\n"
         "async def work():\n"
         "    with anyio.CancelScope(shield=True):\n"
         "        print('begun', flush=True)\n"
         "        await anyio.sleep_forever()\n"
-        "with exits(): run(work)"
+        "with exit_on_failure(): run(work)"
     )
     with (
         sigint_is(signal.SIG_DFL),
@@ -418,19 +417,19 @@ def working() -> Generator[subprocess.Popen[str]]:
 
 @posix
 def test_a_second_signal_ends_it_at_once() -> None:
-    """Whatever it is that can't be left: the folder of an export stands a kill at any moment."""
+    """Whatever can't be cancelled: the folder of an export survives a kill at any moment."""
     with working() as process:
         assert process.stderr
         process.send_signal(signal.SIGINT)
-        assert process.stderr.readline().startswith("finishing what is being written; Ctrl-C again stops at once")
+        assert process.stderr.readline().startswith("finishing a file that is being written; Ctrl-C again stops now")
         process.send_signal(signal.SIGINT)
 
         assert 130 == process.wait(timeout=30)
 
 
 @posix
-def test_a_second_signal_need_not_wait_for_words() -> None:
-    """Two that come together are two, if they are not alike: the system makes one of those."""
+def test_a_second_signal_need_not_wait_for_a_message() -> None:
+    """Two different ones that arrive together are two; the system merges equal ones."""
     with working() as process:
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGTERM)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hubapi.credentials import Credentials
     from hubapi.export.follow import Follow
     from hubapi.export.formats import FormatName
+    from hubapi.export.options import ExportOptions
     from hubapi.export.report import ExportReport, Progress
 
 
@@ -114,7 +115,7 @@ class AuditLogs:
         to: Path,
         since: datetime | date | Literal["last"] | None = None,
         until: datetime | date | None = None,
-        format: FormatName = "jsonl",  # noqa: A002 - the word people use
+        format: FormatName = "jsonl",  # noqa: A002 - the usual word
         partition: Literal["day"] | None = None,
         concurrency: int = 16,
         progress: Callable[[Progress], None] | None = None,
@@ -122,48 +123,70 @@ class AuditLogs:
     ) -> ExportReport:
         """Write the logs of many accounts to files: each event once, as the bytes that came, oldest first.
 
-        An account that fails is in the report, and stops no other. A log is put in place when it is whole, and then
-        the folder's `manifest.json` says so, with its events and its SHA-256. An export that was interrupted, killed
-        even, goes on where it was when it is asked for again, and ends in the same bytes.
+        If an account fails, its error is in the report, and the others go on. A log is put in place when it is
+        complete, and is then recorded in the folder's `manifest.json` with its events and its SHA-256. To continue an
+        export that was interrupted, or even killed, call it again: it ends in the same bytes.
 
         Args:
             accounts: The organisations or users.
-            to: The folder, made if need be; the files are for their owner only (0600). One export at a time.
-            since: Only events from here on: an aware datetime, or a date, which means its first moment in UTC; or
-                `last`: what is new since the last run in this folder, the late ones of its last ten minutes among it.
-            until: Only events before this, likewise. The latest is a minute before now, by the server's clock, so that
-                no late event is missed.
-            format: `jsonl`, the bytes that came, one event a line; `jsonl.gz` and `jsonl.zst` (extra `zstd`), the same
-                compressed; `csv`, safe to open in a spreadsheet; `parquet` (extra `parquet`).
+            to: The folder. It is created if it is missing; its files are for their owner only (0600). One export at a
+                time can use it.
+            since: Only events from this time on: an aware datetime, or a date, which means its first moment in UTC; or
+                `last`: what is new since the last run in this folder, including events that appeared up to ten minutes
+                late.
+            until: Only events before this time, likewise. The latest is a minute before the present, by the server's
+                clock, so that no late event is missed.
+            format: `jsonl`, the bytes that came, one event per line; `jsonl.gz` and `jsonl.zst` (extra `zstd`), the
+                same compressed; `csv`, safe to open in a spreadsheet; `parquet` (extra `parquet`).
             partition: `day` for `<account>/<day>.jsonl` instead of `<account>.jsonl`.
-            concurrency: How many accounts of one login are read side by side.
+            concurrency: The number of accounts of one login that are read at the same time.
             progress: Called after each page, and when an account is finished.
-            credentials: For accounts that are not read as who the hub is: who to be. Each has a rate limit of its own.
+            credentials: Other credentials for some of the accounts. Each login has its own rate limit.
 
         Raises:
-            ConfigurationError: there are no accounts, a name can't be one, no time lies between the two, the folder
-                holds something else or can't be written, another export works in it, or a library is missing.
+            ConfigurationError: there are no accounts, a name is not an account name, the window is empty, the folder
+                holds something else or can't be written, another export uses it, or a library is missing.
 
         Example:
             >>> async def nightly(hub, folder):
             ...     report = await hub.audit_logs.export(["acme", "umbrella"], to=folder, since="last")
             ...     return report.events, [failed.account for failed in report.failed]
         """
-        # What a service that exports nothing need not load.
-        from hubapi.export.run import export  # noqa: PLC0415
+        from hubapi.export.options import ExportOptions  # noqa: PLC0415 - see `export_with`
 
-        return await export(
-            self._client,
-            accounts,
+        options = ExportOptions(
+            accounts=accounts,
             to=to,
             since=since,
             until=until,
             format=format,
             partition=partition,
             concurrency=concurrency,
-            progress=progress,
-            credentials=credentials,
+            credentials=credentials or {},
         )
+        return await self.export_with(options, progress=progress)
+
+    async def export_with(
+        self, options: ExportOptions, *, progress: Callable[[Progress], None] | None = None
+    ) -> ExportReport:
+        """Write the logs of many accounts to files, with options that were made elsewhere; see `export`.
+
+        Args:
+            options: The options.
+            progress: Called after each page, and when an account is finished.
+
+        Raises:
+            ConfigurationError: the folder holds something else or can't be written, or another export uses it.
+
+        Example:
+            >>> async def nightly(hub, folder):
+            ...     from hubapi.export import ExportOptions
+            ...     return await hub.audit_logs.export_with(ExportOptions(accounts=["acme"], to=folder, since="last"))
+        """
+        # Not needed by a service that exports nothing.
+        from hubapi.export.run import export  # noqa: PLC0415
+
+        return await export(self._client, options, progress)
 
     def follow(
         self,
@@ -173,32 +196,32 @@ class AuditLogs:
         every: float = 60.0,
         cursor: str | None = None,
     ) -> Follow:
-        """Iterate over events as they happen, each once, for ever.
+        """Iterate over events as they happen, each once, without an end.
 
-        First come those from *since* on, oldest first, then what is new at each poll, in the order of time. An event
-        that arrives late comes too, out of order, if it is no more than ten minutes late.
+        The events from *since* on come first, oldest first, then what is new at each poll, in the order of time. An
+        event that appears late comes too, out of order, if it is no more than ten minutes late.
 
-        What comes back holds no connection and no task: leave it at any time. Its `cursor`, at any event, says where it
-        stands; given here, in another process even, just the rest follows. What is to be lost by no crash is to be
-        stored before the cursor is. A far *since* is caught up with at one stretch of time after the other, so that
-        memory holds a thousand events, or those of ten minutes where these are more.
+        The iterator holds no connection and no task: you can leave it at any time. Its `cursor` is its position after
+        any event; given here, even in another process, it continues with the rest. Process or store an event before
+        you store the cursor, and a crash loses nothing. A *since* far in the past is caught up with in stretches of
+        time, so that memory holds about a thousand events, or those of ten minutes if these are more.
 
-        What a poll fails with is raised when all its attempts have failed, with the cursor. Iterating may simply go on:
-        the next poll is *every* seconds after that one. An event that can't be read is a DecodeError once.
+        An error that lasts for all attempts of a poll is raised, with the cursor. You can continue to iterate: the next
+        poll is *every* seconds after that one. An event that can't be read is a DecodeError, once.
 
         Args:
             account: The organisation or user.
-            since: Only events from here on: an aware datetime, or a date, which means its first moment in UTC. By
-                default from the first `anext` on, by the server's clock, which tells whole seconds.
-            every: Seconds from one poll to the next, at least 1. A poll is one to three requests, where the events of
-                the last ten minutes fit a page of 100.
-            cursor: The `cursor` of another `Follow` of this account, or of an error it raised.
+            since: Only events from this time on: an aware datetime, or a date, which means its first moment in UTC. By
+                default from the first `anext` on, by the server's clock, which has whole seconds.
+            every: Seconds from one poll to the next, at least 1. A poll is one to three requests, if the events of the
+                last ten minutes fit a page of 100.
+            cursor: The `cursor` of an earlier `Follow` of this account, or of an error that it raised.
 
         Raises:
             ConfigurationError: a datetime has no zone, *every* is too short, *since* and *cursor* are both given, or
-                *cursor* is none, or another account's.
-            HubError: while iterating, of the kind that fits: Forbidden as of `list`, ServerError, TransportError; among
-                these NoResponseError, if the hub is closed meanwhile.
+                *cursor* is invalid, or belongs to another account.
+            HubError: while iterating, of the kind that fits: Forbidden as in `list`, ServerError, TransportError, which
+                includes a NoResponseError if the hub is closed in the meantime.
 
         Example:
             >>> async def feed(hub, store):
@@ -208,7 +231,7 @@ class AuditLogs:
 
         Source: https://docs.docker.com/reference/api/hub/latest/#tag/audit-logs/operation/AuditLogs_GetAuditLogs
         """
-        # What a service that follows nothing need not load.
+        # Not needed by a service that follows nothing.
         from hubapi.export.follow import follow  # noqa: PLC0415
 
         return follow(self._client, account, since=since, every=every, cursor=cursor)

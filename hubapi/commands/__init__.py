@@ -1,1 +1,1 @@
-"""What the command `hubapi` does, one module a command, and what they share. It needs the extra `cli`."""
+"""The commands of `hubapi`, and what they share. They need the extra `cli`."""

@@ -1,4 +1,4 @@
-"""The main job against a made-up Docker Hub on this machine: an export, and the proof that nothing is missing."""
+"""`hubapi demo`: an export from a made-up Docker Hub on this machine, and the proof that no event is missing."""
 
 import json
 import shutil
@@ -13,25 +13,27 @@ import anyio
 import anyio.to_thread
 
 from hubapi import AsyncHub, Password, Settings
-from hubapi.commands.progress import show_export
-from hubapi.commands.summary import new_console, print_summary
+from hubapi.commands.console import new_console
+from hubapi.commands.progress import Pauses, show_export
+from hubapi.commands.summary import print_summary
+from hubapi.export import ExportOptions
 from hubapi.testing import FakeHub, RateLimitPolicy
 
 WINDOW_S = 10.0
 LIMIT = 180
 TOKEN_LIFETIME_S = 5
-"""Docker Hub's own are 60 s, 600 and ten minutes: scaled down, so that a demo of half a minute meets them all."""
+"""Docker Hub has 60 s, 600 requests and ten minutes. These are shorter, so that half a minute shows all of it."""
 
-_PASSWORD = "correct horse battery staple"  # noqa: S105 - of nobody
+_PASSWORD = "correct horse battery staple"  # noqa: S105 - of a made-up user
 
 
 async def run(*, orgs: int, events: int, out: Path | None) -> int:
-    """Serve, export, check; return the exit status: 0 if every event arrived exactly once.
+    """Serve, export and check; return the exit status: 0 if every event arrived exactly once.
 
     Args:
-        orgs: How many organisations the made-up Hub has.
-        events: How many events each of them has had.
-        out: Where to leave the export; None for nowhere.
+        orgs: The number of organisations of the made-up Hub.
+        events: The number of events of each organisation.
+        out: The folder to keep the export in; None to remove it.
     """
     console = new_console()
     names = [f"org-{number:03}" for number in range(1, orgs + 1)]
@@ -46,12 +48,14 @@ async def run(*, orgs: int, events: int, out: Path | None) -> int:
     async with fake.serve() as url:
         console.print(
             f"A made-up Docker Hub at {url}:\n"
-            f"{LIMIT} requests in {WINDOW_S:.0f} s, tokens that live {TOKEN_LIFETIME_S} s",
+            f"{LIMIT} requests per {WINDOW_S:.0f} s, tokens valid for {TOKEN_LIFETIME_S} s",
             highlight=False,
         )
         with _folder(out) as folder:
-            async with AsyncHub(Password("moby", _PASSWORD), base_url=url, settings=Settings(window_s=WINDOW_S)) as hub:
-                report = await show_export(hub, names, to=folder, console=console)
+            pauses, options = Pauses(), ExportOptions(accounts=names, to=folder)
+            settings = Settings(window_s=WINDOW_S, on_event=pauses.on_event)
+            async with AsyncHub(Password("moby", _PASSWORD), base_url=url, settings=settings) as hub:
+                report = await show_export(hub, options, console=console, pauses=pauses)
             wrong = await anyio.to_thread.run_sync(_check, fake, names, folder)
     print_summary(report, console, kept=out is not None)
     for line in wrong:
@@ -68,7 +72,7 @@ def _fill(fake: FakeHub, names: Iterable[str], events: int) -> None:
 
 
 def _check(fake: FakeHub, names: Iterable[str], folder: Path) -> list[str]:
-    """Hold the files against what the server has; return what is wrong."""
+    """Compare the files with the server's events; return the differences."""
     found: list[str] = []
     for name in names:
         path = folder / f"{name}.jsonl"

@@ -1,55 +1,45 @@
-"""`hubapi export` and `hubapi verify`."""
+"""`hubapi export`."""
 
 import json
 import sys
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any
 
-import anyio.to_thread
 import click
 from attrs import evolve
-from rich.text import Text
 
 from hubapi import AsyncHub, Options, RetryPolicy, Settings
-from hubapi.commands.account_files import read_accounts, read_credentials
-from hubapi.commands.exits import PARTLY, exits, run
+from hubapi._datetimes import parse_timestamp
+from hubapi.commands.console import new_console, some_of
+from hubapi.commands.input_files import read_accounts, read_credentials
+from hubapi.commands.process import FAILED, exit_on_failure, run
 from hubapi.commands.progress import Pauses, show_export
-from hubapi.commands.summary import as_json, error_as_json, new_console, print_summary, say
+from hubapi.commands.summary import as_json, error_as_json, print_summary
 from hubapi.credentials import Anonymous, Credentials, PersonalAccessToken, credentials_from_env
 from hubapi.errors import ConfigurationError, HubError
-from hubapi.export import ExportReport, VerifyReport
-from hubapi.export import verify as hold_against_manifest
-from hubapi.export.formats import FORMATS, FormatName
-from hubapi.export.manifest import LAST
+from hubapi.export import ExportOptions, ExportReport
+from hubapi.export.formats import FORMATS
+from hubapi.export.options import LAST
 
-_STOPPED = "stopped: what is finished is in place. Run the same command again: it goes on where it stopped."
-_NAMED = 8
-_PATIENT = Options(retry=RetryPolicy(max_retry_after_s=3600.0))  # nobody waits for a single call
-
-Since: TypeAlias = datetime | Literal["last"] | None
+_STOPPED = "stopped: finished files are in place. Run the same command again to continue."
+_PATIENT = Options(retry=RetryPolicy(max_retry_after_s=3600.0))  # no caller waits for a single request
 
 
-def _moment(context: click.Context, parameter: click.Parameter, text: str | None) -> datetime | None:
-    del context
-    if text is None:
-        return None
+def _time(_: click.Context, parameter: click.Parameter, text: str | None) -> datetime | str | None:
+    if text is None or (text == LAST and parameter.name == "since"):
+        return text
     try:
-        found = datetime.fromisoformat(text)
+        return parse_timestamp(text)
     except ValueError:
         raise click.BadParameter(
-            f"{text!r} is no date: give one such as 2026-01-31, 2026-01-31T12:00 or 2026-01-31T12:00+01:00"
+            f"{text!r} is not a date: give one such as 2026-01-31, 2026-01-31T12:00 or 2026-01-31T12:00+01:00"
             + (f", or {LAST}" if parameter.name == "since" else "")
         ) from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def _since(context: click.Context, parameter: click.Parameter, text: str | None) -> Since:
-    return "last" if text == LAST else _moment(context, parameter, text)
-
-
+# Every parameter that is not an argument of the function is passed on as an option of the export, by its name.
 @click.command()
 @click.argument("accounts", nargs=-1, metavar="[ACCOUNT]...")
 @click.option(
@@ -57,169 +47,103 @@ def _since(context: click.Context, parameter: click.Parameter, text: str | None)
     "accounts_file",
     type=click.Path(path_type=Path, allow_dash=True),
     metavar="FILE",
-    help="Whose logs: one name a line, # for comments, - for standard input.",
+    help="Read accounts from FILE: one name per line, # for comments, - for standard input.",
 )
 @click.option(
     "--since",
-    callback=_since,
+    callback=_time,
     metavar="DATE|last",
-    help="Only events from here on; last: what is new since the last run in this folder.",
+    help="Export events from DATE on; last: what is new since the last run in this folder.",
 )
 @click.option(
-    "--until", callback=_moment, metavar="DATE", help="Only events before this; a minute before now at the latest."
+    "--until",
+    callback=_time,
+    metavar="DATE",
+    help="Export events before DATE; the default, and the latest, is a minute ago.",
 )
 @click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("hub-export"), show_default=True, help="The folder."
+    "--out", "to", type=click.Path(path_type=Path), default=Path("hub-export"), show_default=True, help="The folder."
 )
-@click.option(
-    "--format", "form", type=click.Choice(list(FORMATS)), default="jsonl", show_default=True, help="The files' format."
-)
-@click.option("--partition", type=click.Choice(["day"]), help="A file for each day, instead of one for each account.")
+@click.option("--format", type=click.Choice(list(FORMATS)), default="jsonl", show_default=True, help="The file format.")
+@click.option("--partition", type=click.Choice(["day"]), help="Write a file per day instead of a file per account.")
 @click.option(
     "--concurrency",
     type=click.IntRange(1, 256),
     default=16,
     show_default=True,
-    help="Accounts side by side, of each login.",
+    help="Accounts read at the same time, per login.",
 )
 @click.option(
     "--credentials-from",
     "credentials_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Who to be for which account: TOML, and nobody else's to read.",
+    help="Read credentials per account from a TOML file, which must not be readable by other users.",
 )
-@click.option(
-    "--json", "prints_json", is_flag=True, help="Print one JSON object in the end, all else to standard error."
-)
+@click.option("--json", "prints_json", is_flag=True, help="Print one JSON object; the rest goes to standard error.")
 def export(
     *,
     accounts: tuple[str, ...],
     accounts_file: Path | None,
-    since: Since,
-    until: datetime | None,
-    out: Path,
-    form: FormatName,
-    partition: Literal["day"] | None,
-    concurrency: int,
     credentials_file: Path | None,
     prints_json: bool,
+    **options: Any,
 ) -> None:
-    """Write the audit logs of ACCOUNTs to files: each event once, the oldest first.
+    """Write the audit logs of ACCOUNTs to files: each event once, oldest first.
 
-    Logs in with what the environment says: HUBAPI_USERNAME with HUBAPI_PASSWORD or HUBAPI_TOKEN, or HUBAPI_ORG with
-    HUBAPI_ORG_TOKEN. A DATE is one such as 2026-01-31, with a time and a zone or without; without a zone it is in UTC.
+    Credentials come from the environment: HUBAPI_USERNAME with HUBAPI_PASSWORD or HUBAPI_TOKEN, or HUBAPI_ORG with
+    HUBAPI_ORG_TOKEN. A DATE is 2026-01-31, for example, or has a time and a time zone; without a time zone it is UTC.
 
-    Run again after an interruption, the same command goes on where it stopped.
+    To continue after an interruption, run the same command again.
 
-    Exits with 0 if all went well, 1 if some accounts failed (the others are complete), 2 if the command is mistaken,
-    130 after Ctrl-C.
+    Exit status: 0 if everything went well, 1 if some accounts failed (the others are complete), 2 if the command is
+    wrong, 130 after Ctrl-C.
     """
     if not (accounts or accounts_file or credentials_file):
         raise click.UsageError("give an ACCOUNT, or --accounts FILE")
-    with exits(stopped=_STOPPED, told=_json_of_failure if prints_json else None):
+    with exit_on_failure(stopped=_STOPPED, on_failure=print_failure_as_json if prints_json else None):
         given = read_credentials(credentials_file) if credentials_file else {}
-        credentials = {name: _for_audit_logs(who) for name, who in given.items()}
-        names = [*accounts, *(_from_file(accounts_file) if accounts_file else ())]
+        credentials = {name: _for_audit_logs(each) for name, each in given.items()}
+        names = [*accounts, *(read_accounts(accounts_file) if accounts_file else ())]
         names = names if accounts or accounts_file else list(credentials)
-        _check_covered(names, credentials, credentials_file)
+        _check_credentials(names, credentials, credentials_file)
 
-        screen = new_console(stderr=prints_json)
-        pauses = Pauses()
-
-        async def work() -> ExportReport:
-            async with AsyncHub.from_env(settings=Settings(options=_PATIENT, on_event=pauses.hear)) as hub:
-                return await show_export(
-                    hub.with_credentials(_for_audit_logs(credentials_from_env())),
-                    names,
-                    to=out,
-                    since=since,
-                    until=until,
-                    format=form,
-                    partition=partition,
-                    concurrency=concurrency,
-                    credentials=credentials,
-                    console=screen,
-                    pauses=pauses,
-                )
-
-        report = run(work)
-        print_summary(report, screen)
+        report = _export(ExportOptions(accounts=names, credentials=credentials, **options), stderr=prints_json)
         if prints_json:
             click.echo(json.dumps(as_json(report)))
-        sys.exit(PARTLY if report.failed else 0)
+        sys.exit(FAILED if report.failed else 0)
 
 
-def _from_file(path: Path) -> list[str]:
-    try:
-        with click.open_file(str(path), encoding="utf-8") as file:
-            return read_accounts(file)
-    except OSError as error:
-        problem = f"{path} can't be read: {error.strerror or error}"
-    except UnicodeDecodeError:
-        problem = f"{path} is no list of accounts: it is not in UTF-8"
-    raise ConfigurationError(problem)
+def _export(options: ExportOptions, *, stderr: bool) -> ExportReport:
+    console, pauses = new_console(stderr=stderr), Pauses()
+
+    async def work() -> ExportReport:
+        async with AsyncHub.from_env(settings=Settings(options=_PATIENT, on_event=pauses.on_event)) as hub:
+            exporting = hub.with_credentials(_for_audit_logs(credentials_from_env()))
+            return await show_export(exporting, options, console=console, pauses=pauses)
+
+    report = run(work)
+    print_summary(report, console)
+    return report
 
 
-def _check_covered(names: Sequence[str], credentials: Mapping[str, Credentials], path: Path | None) -> None:
-    """Refuse accounts that nobody is there to read: each request would be refused."""
+def _check_credentials(names: Iterable[str], credentials: Mapping[str, Credentials], path: Path | None) -> None:
+    """Refuse accounts without credentials, as each request would be refused."""
     without = [name for name in names if name not in credentials]
     if not without or not isinstance(credentials_from_env(), Anonymous):
         return
     variables = "HUBAPI_USERNAME with HUBAPI_PASSWORD or HUBAPI_TOKEN, or HUBAPI_ORG with HUBAPI_ORG_TOKEN"
     if path is None:
         raise ConfigurationError(f"no credentials: set {variables}; or give --credentials-from FILE")
-    words = ", ".join(without[:_NAMED]) + (f" and {len(without) - _NAMED} more" if len(without) > _NAMED else "")
-    raise ConfigurationError(f"no credentials for {words}: {path} has none, so set {variables}")
+    raise ConfigurationError(f"no credentials for {some_of(without)}: {path} has none, so set {variables}")
 
 
 def _for_audit_logs(credentials: Credentials) -> Credentials:
-    """Exchange a personal access token instead of logging in with it: audit logs are only open to it then (D18)."""
+    """Exchange a personal access token instead of logging in with it: only then it may read audit logs (D18)."""
     return evolve(credentials, exchange=True) if isinstance(credentials, PersonalAccessToken) else credentials
 
 
-def _json_of_failure(error: HubError | None) -> None:
+def print_failure_as_json(error: HubError | None) -> None:
+    """Print the JSON object of a command that failed with an error, or was stopped by a signal."""
     found = {"state": "stopped"} if error is None else {"state": "failed", "error": error_as_json(error)}
     click.echo(json.dumps(found))
-
-
-@click.command()
-@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
-@click.option("--json", "prints_json", is_flag=True, help="Print one JSON object; all else to standard error.")
-def verify(*, folder: Path, prints_json: bool) -> None:
-    """Hold the files of an export in DIR against its manifest: hashed and counted anew. Nothing is written.
-
-    Exits with 0 if all are there and unchanged, 1 if not, 2 if DIR holds no export.
-    """
-    screen = new_console(stderr=prints_json)
-
-    async def work() -> VerifyReport:
-        with screen.status(f"reading {folder}"):
-            return await anyio.to_thread.run_sync(hold_against_manifest, folder, abandon_on_cancel=True)
-
-    with exits(told=_json_of_failure if prints_json else None):
-        report = run(work)
-        for finding in report.findings:
-            say(screen, Text.assemble((finding.kind, "red"), str(finding).removeprefix(finding.kind)))
-        say(screen, _verdict(report))
-        if prints_json:
-            click.echo(json.dumps(_as_json(report)))
-        sys.exit(0 if report.ok else PARTLY)
-
-
-def _verdict(report: VerifyReport) -> str:
-    kinds = Counter(finding.kind for finding in report.findings)
-    found = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items()) or "all there and unchanged"
-    how = "" if report.counted else " (hashed, not counted: what reads this format is not installed)"
-    return f"{report.files:,} files with {report.events:,} events in the manifest: {found}{how}"
-
-
-def _as_json(report: VerifyReport) -> dict[str, object]:
-    return {
-        "state": "ok" if report.ok else "not ok",
-        "folder": str(report.folder),
-        "files": report.files,
-        "events": report.events,
-        "counted": report.counted,
-        "findings": [{"kind": each.kind, "name": each.name, "detail": each.detail} for each in report.findings],
-    }

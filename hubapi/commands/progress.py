@@ -1,11 +1,9 @@
-"""An export as a person watches it: a line per account while it runs, plain lines where there is no terminal."""
+"""The progress of an export for a person: a line per account in a terminal, plain lines in a log."""
 
-from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from math import inf
-from pathlib import Path
 from time import monotonic
-from typing import Literal, Protocol, Self
+from typing import Protocol, Self
 
 from attrs import define, field
 from rich.console import Console, Group, RenderableType
@@ -14,142 +12,108 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from hubapi import AsyncHub, PauseEvent
-from hubapi._datetimes import to_aware
-from hubapi._pipeline.hooks import Event
-from hubapi.commands.standing import Row, Standing
-from hubapi.commands.summary import duration, new_console, say
-from hubapi.credentials import Credentials
-from hubapi.export.formats import FormatName
-from hubapi.export.report import ExportReport, Progress
+from hubapi import AsyncHub, Event, PauseEvent
+from hubapi.commands.console import duration, print_line
+from hubapi.commands.progress_state import AccountState, ProgressState
+from hubapi.export import ExportOptions, ExportReport, Progress
 from hubapi.export.run import SETTLED
 
 _FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
-_REFRESHES = 8  # a second
-_ENDED_SHOWN = 3
-_STATUS_S = 60.0  # between two lines on where it stands
-_NAME = range(12, 31)  # the columns an account's name may take: Docker allows it 30 characters
+_REFRESHES = 8  # per second
+_FINISHED_SHOWN = 3
+_STATUS_S = 60.0  # between two lines with the state of the export
+_NAME = range(12, 31)  # the width of an account's name: Docker allows 30 characters
 
 
 @define
 class Pauses:
-    """Hears of the server's 429s: give its `hear` to `Settings(on_event=)`."""
+    """The pauses that the server asks for with a 429: pass its `on_event` to `Settings(on_event=)`."""
 
     until: float = -inf
     display: "_Display | None" = None
 
-    def hear(self, event: Event) -> None:
-        """Take in what a hub tells of."""
+    def on_event(self, event: Event) -> None:
+        """Take an event of the hub."""
         if isinstance(event, PauseEvent):
             begins = self.left_s <= 0
             self.until = max(self.until, monotonic() + event.seconds)
             if begins and self.display is not None:
-                self.display.paused(event.seconds)
+                self.display.show_pause(event.seconds)
 
     @property
     def left_s(self) -> float:
-        """The seconds that are left of the longest of them; below zero where it is over."""
+        """The seconds that are left of the longest pause; negative once it is over."""
         return self.until - monotonic()
 
 
-async def show_export(
-    hub: AsyncHub,
-    accounts: Iterable[str],
-    *,
-    to: Path,
-    since: datetime | date | Literal["last"] | None = None,
-    until: datetime | date | None = None,
-    format: FormatName = "jsonl",  # noqa: A002 - the word people use
-    partition: Literal["day"] | None = None,
-    concurrency: int = 16,
-    credentials: Mapping[str, Credentials] | None = None,
-    console: Console | None = None,
-    pauses: Pauses | None = None,
-) -> ExportReport:
-    """Export, and show how it goes. Most arguments are those of `hub.audit_logs.export`.
+async def show_export(hub: AsyncHub, options: ExportOptions, *, console: Console, pauses: Pauses) -> ExportReport:
+    """Export, and show the progress.
 
     Args:
-        hub: What to export with.
-        accounts: The organisations or users.
-        to: The folder.
-        since: Only events from here on.
-        until: Only events before this.
-        format: The files' format.
-        partition: Whether each day has a file of its own.
-        concurrency: How many accounts of one login are read side by side.
-        credentials: Whom to be for accounts that are not read as who the hub is.
-        console: Where to print; standard output if not given.
-        pauses: What hears the hub's events.
+        hub: Exports.
+        options: The options of the export.
+        console: Where to print.
+        pauses: Receives the hub's events.
     """
-    console = console or new_console()
-    names = list(dict.fromkeys(accounts))
-    logins = len({(credentials or {}).get(name) for name in names})
-    view = _View(hub, Standing(max(1, len(names)), _window(since, until)), pauses or Pauses(), logins)
+    logins = len({options.credentials.get(name) for name in options.accounts})
+    view = _View(hub, ProgressState(len(options.accounts), _window(options)), pauses, logins)
     display: _Display = _Screen(view, console) if console.is_interactive else _Lines(view, console)
-    view.pauses.display = display
+    pauses.display = display
     with display:
-        return await hub.audit_logs.export(
-            names,
-            to=to,
-            since=since,
-            until=until,
-            format=format,
-            partition=partition,
-            concurrency=concurrency,
-            progress=display.show,
-            credentials=credentials,
-        )
+        return await hub.audit_logs.export_with(options, progress=display.show)
 
 
-def _window(since: datetime | date | str | None, until: datetime | date | None) -> tuple[datetime, datetime] | None:
-    start = None if isinstance(since, str) else to_aware(since)
+def _window(options: ExportOptions) -> tuple[datetime, datetime] | None:
+    """Return the window of an export, if its beginning is known. Its end is as precise as the local clock."""
     latest = datetime.now(UTC) - SETTLED
-    end = min(to_aware(until) or latest, latest)
-    return (start, end) if start and start < end else None
+    end = min(options.until or latest, latest)
+    if isinstance(options.since, datetime) and options.since < end:
+        return options.since, end
+    return None
 
 
 @define
 class _View:
-    """What there is to see. It is read from another thread too: the gate itself is only asked in the hub's own."""
+    """The state to show. Another thread reads it too, but the rate limiter is only read in the hub's own."""
 
     hub: AsyncHub
-    standing: Standing
+    state: ProgressState
     pauses: Pauses
     logins: int
     _left: str = ""
     _opens: float = -inf
     _fastest: float | None = None
 
-    def take(self, news: Progress) -> Row:
-        """Take one account's news in."""
-        limit, gate = self.hub.rate_limit, self.hub.limiter
+    def update(self, progress: Progress) -> AccountState:
+        """Update one account, and return its state."""
+        limit, limiter = self.hub.rate_limit, self.hub.limiter
         if limit is not None:
             self._left = f"{max(0, limit.remaining):,} of {limit.limit:,} requests left"
-            self._opens = monotonic() + gate.closed_for
-            self._fastest = limit.limit / gate.window_s * self.logins
-        return self.standing.take(news)
+            self._opens = monotonic() + limiter.closed_for
+            self._fastest = limit.limit / limiter.window_s * self.logins
+        return self.state.update(progress)
 
     def counts(self) -> str:
-        """Say how much is done."""
-        standing = self.standing
-        failed = f" ({standing.failed} failed)" if standing.failed else ""
+        """Return how much is done."""
+        state = self.state
+        failed = f" ({state.failed} failed)" if state.failed else ""
         return (
-            f"{len(standing.finished)} of {standing.accounts} organisations{failed}, {standing.events:,} events, "
-            f"{standing.pages:,} pages"
+            f"{len(state.finished)} of {state.count} organisations{failed}, {state.events:,} events, "
+            f"{state.pages:,} pages"
         )
 
     def limits(self) -> str:
-        """Say what the rate limit allows."""
+        """Return what the rate limit allows."""
         paused, opens = self.pauses.left_s, self._opens - monotonic()
         if paused > 0:
             return f"paused by the server (429): {duration(paused)}"
         return self._left + (f", the next in {duration(opens)}" if opens > 1 else "")
 
     def times(self) -> str:
-        """Say how long it has taken, and may still take."""
-        left = self.standing.left_s(self._fastest)
-        words = f"{duration(self.standing.elapsed_s)} so far"
-        return words if left is None else f"{words}, about {duration(left, coarse=True)} left"
+        """Return the time taken, and an estimate of the time left."""
+        left = self.state.left_s(self._fastest)
+        text = f"{duration(self.state.elapsed_s)} so far"
+        return text if left is None else f"{text}, about {duration(left, coarse=True)} left"
 
 
 class _Display(Protocol):
@@ -159,52 +123,52 @@ class _Display(Protocol):
 
     def __exit__(self, *_: object) -> None: ...
 
-    def show(self, news: Progress) -> None:
-        """Take one account's news in."""
+    def show(self, progress: Progress) -> None:
+        """Show the progress of one account."""
         ...
 
-    def paused(self, seconds: float) -> None:
-        """Hear that the server has asked to wait."""
+    def show_pause(self, seconds: float) -> None:
+        """Show that the server has asked for a pause."""
         ...
 
 
 @define
 class _Lines:
-    """A line for each account that is finished, and now and then one on where it stands."""
+    """A line for each account that is finished, and one with the state of the export once a minute."""
 
     view: _View
     console: Console
-    _said: float = field(init=False)
+    _printed: float = field(init=False)
 
     def __enter__(self) -> Self:
-        self._said = self.view.standing.now()
+        self._printed = self.view.state.now()
         return self
 
     def __exit__(self, *_: object) -> None:
         pass
 
-    def show(self, news: Progress) -> None:
-        row = self.view.take(news)
-        if row.done:
-            words = f"failed: {row.error.reason}" if row.error else _ended(row)
-            say(self.console, f"{row.account}: {words}")
-        now = self.view.standing.now()
-        if now >= self._said + _STATUS_S:
-            self._said = now
+    def show(self, progress: Progress) -> None:
+        account = self.view.update(progress)
+        if account.done:
+            text = f"failed: {account.error.reason}" if account.error else _result(account)
+            print_line(self.console, f"{account.account}: {text}")
+        now = self.view.state.now()
+        if now >= self._printed + _STATUS_S:
+            self._printed = now
             parts = (self.view.counts(), self.view.limits(), self.view.times())
-            say(self.console, "; ".join(part for part in parts if part))
+            print_line(self.console, "; ".join(part for part in parts if part))
 
-    def paused(self, seconds: float) -> None:
-        say(self.console, f"paused by the server (429): {duration(seconds)}")
+    def show_pause(self, seconds: float) -> None:
+        print_line(self.console, f"paused by the server (429): {duration(seconds)}")
 
 
-def _ended(row: Row) -> str:
-    return f"{row.events:,} events" + ("" if row.pages else ", finished by an earlier run")
+def _result(account: AccountState) -> str:
+    return f"{account.events:,} events" + ("" if account.pages else ", finished by an earlier run")
 
 
 @define
 class _Screen:
-    """The moving part of a terminal: as many of those under way as fit, the last that ended, where it all stands."""
+    """The moving part of a terminal: as many running accounts as fit, the last finished ones, and the totals."""
 
     view: _View
     console: Console
@@ -222,22 +186,22 @@ class _Screen:
     def __exit__(self, *_: object) -> None:
         self._live.stop()
 
-    def show(self, news: Progress) -> None:
-        self.view.take(news)
+    def show(self, progress: Progress) -> None:
+        self.view.update(progress)
 
-    def paused(self, seconds: float) -> None:
+    def show_pause(self, seconds: float) -> None:
         pass
 
     def _render(self) -> RenderableType:
-        standing = self.view.standing
-        under_way, ended = standing.under_way, standing.finished[-_ENDED_SHOWN:]
-        room = max(1, self.console.height - len(ended) - 8)
-        shown = under_way[:room]
-        width = max((len(row.account) for row in [*shown, *ended]), default=0)
+        state = self.view.state
+        running, finished = state.running, state.finished[-_FINISHED_SHOWN:]
+        room = max(1, self.console.height - len(finished) - 8)
+        shown = running[:room]
+        width = max((len(account.account) for account in [*shown, *finished]), default=0)
         width = min(max(width, _NAME.start), _NAME.stop - 1)
-        lines = [_line(row, width, self._frame) for row in [*ended, *shown]]
-        if len(under_way) > len(shown):
-            lines.append(Text(f"  and {len(under_way) - len(shown)} more under way", style="dim"))
+        lines = [_line(account, width, self._frame) for account in [*finished, *shown]]
+        if len(running) > len(shown):
+            lines.append(Text(f"  and {len(running) - len(shown)} more running", style="dim"))
         foot = [Text(part) for part in (self.view.counts(), self.view.limits(), self.view.times()) if part]
         parts = [*([_heading(width), *lines, Text("")] if lines else []), self._bar(), *foot]
         for part in parts:
@@ -247,10 +211,10 @@ class _Screen:
 
     @property
     def _frame(self) -> str:
-        return _FRAMES[int(self.view.standing.now() * _REFRESHES) % len(_FRAMES)]
+        return _FRAMES[int(self.view.state.now() * _REFRESHES) % len(_FRAMES)]
 
     def _bar(self) -> RenderableType:
-        share = self.view.standing.share
+        share = self.view.state.share
         bar = Table.grid(padding=(0, 1))
         bar.add_row(ProgressBar(total=1.0, completed=share, width=50), f"{int(share * 100)} %")
         return bar
@@ -260,12 +224,12 @@ def _heading(width: int) -> Text:
     return Text(f"  {'':{width}}  {'events':>10}  {'pages':>6}  {'back to':16}  {'':5}", style="dim")
 
 
-def _line(row: Row, width: int, frame: str) -> Text:
-    name = row.account if len(row.account) <= width else row.account[: width - 1] + "…"
-    if row.error is not None:
-        return Text.assemble((f"✗ {name:{width}}  ", "red"), row.error.reason)
-    reached = "" if row.done or row.reached is None else f"{row.reached:%Y-%m-%d %H:%M}"
-    share = "" if row.done or row.share is None else f"{int(row.share * 100)} %"
-    mark = "✓" if row.done else frame
-    line = f"{mark} {name:{width}}  {row.events:>10,}  {row.pages:>6,}  {reached:16}  {share:>5}"
-    return Text(line, style="green" if row.done else "")
+def _line(account: AccountState, width: int, frame: str) -> Text:
+    name = account.account if len(account.account) <= width else account.account[: width - 1] + "…"
+    if account.error is not None:
+        return Text.assemble((f"✗ {name:{width}}  ", "red"), account.error.reason)
+    reached = "" if account.done or account.reached is None else f"{account.reached:%Y-%m-%d %H:%M}"
+    share = "" if account.done or account.share is None else f"{int(account.share * 100)} %"
+    mark = "✓" if account.done else frame
+    line = f"{mark} {name:{width}}  {account.events:>10,}  {account.pages:>6,}  {reached:16}  {share:>5}"
+    return Text(line, style="green" if account.done else "")

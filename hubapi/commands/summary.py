@@ -1,69 +1,37 @@
-"""What an export came to, in the end: for a person, and as JSON."""
+"""The summary of an export: for a person, and as JSON."""
 
 import shlex
-import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
-from io import TextIOWrapper
 
 from rich.bar import Bar
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from hubapi._datetimes import format_timestamp, parse_day
+from hubapi.commands.console import print_line, some_of
 from hubapi.errors import HubError, shorten
-from hubapi.export.finish import UNDATED
-from hubapi.export.report import AccountReport, ExportReport
+from hubapi.export import AccountReport, ExportReport
+from hubapi.export.log_writer import UNDATED
 
 _TOP = 10  # actions
-_NAMED = 8  # accounts that failed alike
 _LABEL = 34  # columns
 _BAR = 40
 _FAILED = "failed"
-
-
-def new_console(*, stderr: bool = False) -> Console:
-    """Return where to print: to standard output or standard error, which shows `?` for what it has no character for."""
-    stream = sys.stderr if stderr else sys.stdout
-    if isinstance(stream, TextIOWrapper):
-        stream.reconfigure(errors="replace")
-    return Console(stderr=stderr)
-
-
-def say(console: Console, words: str | Text) -> None:
-    """Print some words: wrapped in a terminal, on one line in a log."""
-    console.print(words, soft_wrap=not console.is_terminal, markup=False, highlight=False)
-
-
-def duration(seconds: float, *, coarse: bool = False) -> str:
-    """Say how long something takes, in two units at most.
-
-    Args:
-        seconds: How many.
-        coarse: Whether it is a guess: then minutes are not split.
-
-    Example:
-        >>> duration(7), duration(125), duration(7300), duration(115, coarse=True)
-        ('7 s', '2 min 5 s', '2 h 1 min', '2 min')
-    """
-    whole = max(0, round(seconds))
-    whole = 60 * round(whole / 60) if coarse and whole >= 60 else whole
-    hours, minutes, rest = whole // 3600, whole % 3600 // 60, whole % 60
-    parts = [f"{hours} h"] * (hours > 0) + [f"{minutes} min"] * (minutes > 0) + [f"{rest} s"] * (rest > 0)
-    return " ".join(parts[:2]) or "0 s"
 
 
 # --- for a person
 
 
 def print_summary(report: ExportReport, console: Console, *, kept: bool = True) -> None:
-    """Print what an export did: how much, of what, when, what failed; where it is, and what to do next.
+    """Print the numbers of an export, its events by action and by time, what failed, and what to do next.
 
     Args:
-        report: The export.
+        report: The report of the export.
         console: Where to print.
-        kept: Whether the files are still there afterwards.
+        kept: Whether the files are kept.
     """
     console.print(_numbers(report))
     most = Counter(report.actions).most_common(_TOP)
@@ -92,9 +60,9 @@ def _numbers(report: ExportReport) -> Table:
         (f"{report.events:,}", f"events{span}"),
         (f"{report.requests:,}", "requests"),
         (f"{report.logins:,}", "login" if report.logins == 1 else "logins"),
-        (f"{report.rate_limited:,}", "answered with 429"),
+        (f"{report.rate_limited:,}", "rate limited (429)"),
         (f"{report.paused_s:.1f} s", "waited for the rate limit"),
-        (f"{report.seconds:.1f} s", "in all"),
+        (f"{report.seconds:.1f} s", "in total"),
     ):
         table.add_row(number, what)
     return table
@@ -115,43 +83,38 @@ def _bars(counts: Sequence[tuple[str, int]], width: int) -> Table:
 
 
 def _print_rest(rest: Sequence[tuple[str, str]], console: Console) -> None:
-    """Print what has a name, side by side in a terminal, each on one line in a log."""
+    """Print texts with their labels: in two columns in a terminal, each on one line in a log."""
     table = Table.grid(padding=(0, 2, 0, 0))
-    for what, words in rest:
-        name = Text(what, style="red" if what == _FAILED else "bold")
-        table.add_row(name, Text(words))
+    for label, text in rest:
+        table.add_row(Text(label, style="red" if label == _FAILED else "bold"), Text(text))
         if not console.is_terminal:
-            say(console, f"{what}: {words}")
+            print_line(console, f"{label}: {text}")
     if console.is_terminal:
         console.print(table)
 
 
 def _failures(report: ExportReport) -> list[tuple[str, str]]:
-    """Return what failed, by what it failed with."""
+    """Return the accounts that failed, by their error."""
     found: dict[str, list[str]] = {}
     for account in report.failed:
         if account.error is not None:
             found.setdefault(account.error.reason, []).append(account.account)
-    return [(_FAILED, f"{_some(names)}: {reason}") for reason, names in found.items()]
+    return [(_FAILED, f"{some_of(names)}: {reason}") for reason, names in found.items()]
 
 
 def _next(report: ExportReport) -> list[tuple[str, str]]:
-    """Return where the files are, and what to do next."""
+    """Return the place of the files, and the next commands."""
     folder = shlex.quote(str(report.folder))
     found = [("files", f"in {folder}; its manifest.json lists them")]
     if report.failed:
-        found.append(("to retry", "run the same command again: it keeps what is finished"))
+        found.append(("to retry", "run the same command again: finished accounts are kept"))
     elif not any(account.pages for account in report.accounts):
-        found.append(("nothing to do", "all of it was there already; for what is new since: --since last, no --until"))
+        found.append(("nothing to do", "everything was there already; for newer events: --since last, without --until"))
     return [*found, ("to check", f"hubapi verify {folder}")]
 
 
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
-
-
 def by_time(days: Mapping[str, int]) -> tuple[str, list[tuple[str, int]]]:
-    """Return a few spans of time with their events, those without any among them, and what the spans are called.
+    """Return the unit of a few spans of time, and the spans with their events, also those without any.
 
     Args:
         days: Events by day, such as `2026-01-31`; or `undated`.
@@ -163,9 +126,9 @@ def by_time(days: Mapping[str, int]) -> tuple[str, list[tuple[str, int]]]:
     dated: Counter[date] = Counter()
     undated = 0
     for text, count in days.items():
-        try:
-            dated[date.fromisoformat(text)] += count
-        except ValueError:  # what the server says of when may be anything
+        if day := parse_day(text):
+            dated[day] += count
+        else:  # the server's times can be anything
             undated += count
     rest = [(UNDATED, undated)] if undated else []
     if not dated:
@@ -178,7 +141,7 @@ def by_time(days: Mapping[str, int]) -> tuple[str, list[tuple[str, int]]]:
     return unit, [*spans.items(), *rest]
 
 
-# How many days may be shown so.
+# The unit, the most days it is used for, and the name of a day's span.
 _SPANS: Sequence[tuple[str, int, Callable[[date], str]]] = (
     ("day", 14, date.isoformat),
     ("week", 98, lambda day: f"{day - timedelta(day.weekday())}"),
@@ -191,11 +154,11 @@ _YEAR: tuple[str, Callable[[date], str]] = ("year", lambda day: f"{day.year}")
 
 
 def as_json(report: ExportReport) -> dict[str, object]:
-    """Return what an export came to, in plain values."""
+    """Return the report of an export in plain values."""
     return {
         "state": "partial" if report.failed else "done",
         "folder": str(report.folder),
-        "until": report.until.isoformat().replace("+00:00", "Z"),
+        "until": format_timestamp(report.until),
         "accounts": [_account_as_json(account) for account in report.accounts],
         "events": report.events,
         "failed": len(report.failed),
@@ -222,5 +185,5 @@ def _account_as_json(account: AccountReport) -> dict[str, object]:
 
 
 def error_as_json(error: HubError) -> dict[str, object]:
-    """Return what went wrong, in plain values."""
+    """Return an error in plain values."""
     return {"kind": type(error).__name__, "message": error.reason}

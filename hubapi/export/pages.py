@@ -1,4 +1,4 @@
-"""One page of a log: its events as the bytes that came, when they happened, and what makes each one and the same."""
+"""A page of an audit log: its events as the bytes that came, with their times and identities."""
 
 from collections.abc import Sequence
 from hashlib import blake2b
@@ -7,25 +7,24 @@ from typing import TypeAlias
 import msgspec
 from attrs import define, field
 
-from hubapi._datetimes import SECOND_NS, from_ns, parse_ns
-from hubapi._operation import Operation
+from hubapi._datetimes import SECOND_NS, parse_ns
 from hubapi.errors import DecodeError
 
 PAGE_SIZE = 100
-"""Events on a page at most (D14)."""
+"""The most events that the server puts on a page (D14)."""
+
+LATE_NS = 600 * SECOND_NS
+"""The longest delay of an event: so much of the time that was read before is read again."""
 
 Line: TypeAlias = bytes | msgspec.Raw
-"""An event in the bytes that came, as long as they are not on the disk a view of the answer."""
+"""An event in the bytes that came. Until it is written to the disk, a view of the response."""
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
-"""What an event fails with that is not as it should be: msgspec looks into text only where it is asked for."""
-
-OVERLAP_NS = 600 * SECOND_NS
-"""How far back what was read before is read again, for events that come late."""
+"""The errors of an event that is not as described: msgspec checks the encoding of a text only when it reads it."""
 
 
 class RawPage(msgspec.Struct):
-    """A page as msgspec reads it: well-formed JSON, its events left as they came."""
+    """A page as msgspec reads it: checked to be well-formed JSON, its events left as they came."""
 
     logs: list[msgspec.Raw] | None | msgspec.UnsetType = msgspec.UNSET
 
@@ -40,11 +39,11 @@ _known = msgspec.json.Decoder(_Known).decode
 
 @define(eq=False)
 class Page:
-    """Some events in the order of the server, the newest first. They are looked into only where it matters.
+    """Some events in the order of the server, newest first. An event is parsed only if something depends on it.
 
     Attributes:
-        first_ns: When the newest happened, in nanoseconds since 1970; None where it doesn't say.
-        last_ns: When the oldest happened.
+        first_ns: The time of the newest event, in nanoseconds since the epoch; None if it has none.
+        last_ns: The time of the oldest event.
     """
 
     lines: Sequence[Line]
@@ -58,52 +57,24 @@ class Page:
 
     @property
     def identities(self) -> list[str]:
-        """What makes each event one and the same."""
+        """The identity of each event."""
         if self._identities is None:
             self._identities = [identity_of(line) for line in self.lines]
         return self._identities
 
 
-def page_operation(account: str, number: int, since_ns: int | None, until_ns: int) -> Operation[RawPage]:
-    """Return the request for one page of a log."""
-    return Operation(
-        id="audit_logs.export",
-        method="GET",
-        path="/v2/auditlogs/{account}",
-        path_values={"account": account},
-        query={
-            "from": None if since_ns is None else from_ns(since_ns),
-            "to": from_ns(until_ns),
-            "page": number,
-            "page_size": PAGE_SIZE,
-        },
-        result=RawPage,
-    )
-
-
-def actions_operation(account: str) -> Operation[bytes]:
-    """Return a request that costs the server little, and whose answer tells its time."""
-    return Operation(
-        id="audit_logs.export",
-        method="GET",
-        path="/v2/auditlogs/{account}/actions",
-        path_values={"account": account},
-        result=bytes,
-    )
-
-
-def lines_of(page: RawPage, content: bytes) -> Page:
-    """Return a page's events, each on one line: a line break between two keys is taken out, none else can be.
+def split_page(page: RawPage, content: bytes) -> Page:
+    """Split a page into its events, each on one line. Line breaks between JSON tokens are removed.
 
     Args:
         page: The page.
-        content: What it was read from.
+        content: The bytes it was read from.
 
     Raises:
-        DecodeError: it is no page: some other answer came with a status of success.
+        DecodeError: it has no events, not even none: something else came with a status of success.
     """
-    if page.logs is msgspec.UNSET and content.strip() != b"{}":  # which is how protobuf writes an empty message
-        raise DecodeError("this is no page of audit events: it has no `logs`", path="$.logs", expected="events")
+    if page.logs is msgspec.UNSET and content.strip() != b"{}":  # protobuf's JSON of an empty message
+        raise DecodeError("this is not a page of audit events: it has no `logs`", path="$.logs", expected="events")
     logs = page.logs or []
     if b"\n" in content or b"\r" in content:
         return Page([msgspec.json.format(bytes(raw), indent=-1) for raw in logs])
@@ -111,7 +82,7 @@ def lines_of(page: RawPage, content: bytes) -> Page:
 
 
 def identity_of(line: Line) -> str:
-    """Return an event's `event_id`; of one without, a digest of the whole event after a `=` (D21)."""
+    """Return the `event_id` of an event; if it has none, `=` and a digest of the whole event (D21)."""
     try:
         known = _known(line).event_id
     except UNREADABLE:
@@ -120,12 +91,12 @@ def identity_of(line: Line) -> str:
 
 
 def is_digest(identity: str) -> bool:
-    """Say whether an identity is that of a whole event: two events may well have the same."""
+    """Return whether an identity is a digest of the whole event. Two different events can have the same."""
     return identity.startswith("=")
 
 
 def time_of(line: Line) -> int | None:
-    """Return when an event happened, in nanoseconds since 1970; None where it doesn't say."""
+    """Return the time of an event in nanoseconds since the epoch; None if it has none that can be read."""
     try:
         text = _known(line).timestamp
     except UNREADABLE:

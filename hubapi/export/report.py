@@ -1,4 +1,4 @@
-"""What an export says of itself: while it runs, and in the end."""
+"""The report of an export, and its progress."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -11,15 +11,15 @@ from hubapi.errors import HubError
 
 @frozen(kw_only=True)
 class Progress:
-    """Where one account's export stands.
+    """The progress of one account's export.
 
     Attributes:
-        account: Whose log it is.
-        events: Events read so far, those of an interrupted run among them.
-        pages: Pages read so far, by this run.
-        reached: When the oldest event read so far happened; the walk goes from the newest to the oldest.
-        done: Whether the account is finished, well or badly.
-        error: What it failed with, if it failed.
+        account: The organisation or user.
+        events: Events read so far, including those of an interrupted run.
+        pages: Pages read so far by this run.
+        reached: The time of the oldest event read so far; events are read newest first.
+        done: Whether the account is finished, successfully or not.
+        error: The error, if the account failed.
     """
 
     account: str
@@ -32,15 +32,15 @@ class Progress:
 
 @frozen(kw_only=True)
 class AccountReport:
-    """How one account's export ended.
+    """The result of one account's export.
 
     Attributes:
-        account: Whose log it is.
+        account: The organisation or user.
         events: Events written.
-        pages: Pages read by this run; 0 where an earlier one had finished it.
-        repeated: Events that came again between two pages, and were not written twice.
-        files: Where the events are; none where it failed.
-        error: What it failed with, if it failed.
+        pages: Pages read by this run; 0 if an earlier run had finished the account.
+        repeated: Events that came again on another page, and were written once.
+        files: The files with the events; empty if the account failed.
+        error: The error, if the account failed.
     """
 
     account: str
@@ -53,19 +53,19 @@ class AccountReport:
 
 @frozen(kw_only=True)
 class ExportReport:
-    """How an export ended, account by account.
+    """The result of an export.
 
     Attributes:
-        accounts: One report each, in the order asked for.
-        folder: Where everything is.
-        until: All events are before this.
-        actions: How many events there are of each action.
-        days: How many events there are of each day, in UTC.
-        requests: Requests sent by this run, all told.
-        rate_limited: How many were answered with 429.
-        logins: Logins among them.
+        accounts: The result of each account, in the order of the options.
+        folder: The folder of the export.
+        until: The end of the window: all events are earlier.
+        actions: The number of events by action.
+        days: The number of events by day (UTC), or `undated`.
+        requests: Requests sent by this run.
+        rate_limited: How many of them were answered with 429.
+        logins: How many of them were logins.
         paused_s: Seconds spent waiting for the rate limit.
-        seconds: How long it took.
+        seconds: Seconds that the run took.
     """
 
     accounts: tuple[AccountReport, ...]
@@ -81,10 +81,10 @@ class ExportReport:
 
     @property
     def events(self) -> int:
-        """Events written, all told."""
+        """The number of events written."""
         return sum(account.events for account in self.accounts)
 
     @property
     def failed(self) -> tuple[AccountReport, ...]:
-        """The accounts that could not be exported."""
+        """The accounts that failed."""
         return tuple(account for account in self.accounts if account.error is not None)

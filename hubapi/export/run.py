@@ -1,169 +1,153 @@
-"""The export itself: organisations side by side, the pages of each in sequence.
+"""The export itself: accounts side by side, the pages of each in sequence.
 
-Under a quota that order wastes nothing: each request is one page that is needed. `until` is frozen before the first
-page, a minute back by the server's clock, so that no event can still slip in before it.
+With a rate limit this order wastes nothing: each request is one page that is needed. `until` is fixed before the first
+page, a minute before the server's present, so that no event can still appear before it.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 from functools import partial
-from pathlib import Path
-from typing import TypeVar, cast
+from typing import TypeAlias, TypeVar, cast
 
 import anyio
 import anyio.to_thread
-from msgspec.structs import replace
 
-from hubapi._datetimes import format_timestamp, from_ns, timestamp_ns, to_aware
+from hubapi._datetimes import SECOND_NS, format_timestamp, from_ns, timestamp_ns
 from hubapi._pipeline.pipeline import Pipeline
 from hubapi.credentials import Credentials
-from hubapi.errors import ConfigurationError, DecodeError, HubError
-from hubapi.export.asking import server_time
-from hubapi.export.folder import Folder, check_names
-from hubapi.export.formats import FormatName, format_of
-from hubapi.export.manifest import LAST, Wish, totals
-from hubapi.export.pages import actions_operation
-from hubapi.export.reader import Reader, Threads
+from hubapi.errors import DecodeError, HubError
+from hubapi.export.account_export import AccountExport, DiskThreads
+from hubapi.export.folder import Folder
+from hubapi.export.log_walk import LongestPage
+from hubapi.export.manifest import totals
+from hubapi.export.options import ExportOptions
 from hubapi.export.report import ExportReport, Progress
-from hubapi.export.walk import Longest
+from hubapi.export.requests import LogRequests
 
 T = TypeVar("T")
 
+Logins: TypeAlias = Sequence[tuple[LogRequests, list[str]]]
+"""The requests of each login, and the accounts that it reads."""
+
 SETTLED = timedelta(minutes=1)
-"""How old an event must be before nothing can come in front of it any more."""
+"""The age of an event before which no other event can still appear."""
 
 _BUFFERS = 4 << 20  # bytes that all accounts together hold before they are written
 _LARGEST_BATCH = 1 << 20
 _SMALLEST_BATCH = 64 << 10
-# Threads, as each keeps memory of its own, and one more at the same time would not be faster: the interpreter is one.
+# More threads would need more memory, and would not be faster, as they share one interpreter.
 _READING = 4
 _FINISHING = 1
 
 
 async def export(
-    pipeline: Pipeline,
-    accounts: Iterable[str],
-    *,
-    to: Path,
-    since: datetime | date | str | None = None,
-    until: datetime | date | None = None,
-    format: FormatName = "jsonl",  # noqa: A002 - the word people use
-    partition: str | None = None,
-    concurrency: int = 16,
-    progress: Callable[[Progress], None] | None = None,
-    credentials: Mapping[str, Credentials] | None = None,
+    pipeline: Pipeline, options: ExportOptions, progress: Callable[[Progress], None] | None = None
 ) -> ExportReport:
-    """Export logs; see `hubapi.AsyncHub.audit_logs.export`."""
-    names = check_names(accounts)
-    wish = _wish(names, since, until, format, partition)
-    if concurrency < 1:
-        raise ConfigurationError(f"concurrency is {concurrency}; give 1 or more")
-    ways = _ways(pipeline, names, credentials or {})
-    line = pipeline.session
-    before, began = replace(line.counters), line.clock.monotonic()
-    paused_s = _paused_s(ways)
-    folder = Folder(to)
+    """Export audit logs; see `hubapi.AsyncHub.audit_logs.export`.
+
+    Args:
+        pipeline: Sends the requests.
+        options: The options.
+        progress: Called after each page, and when an account is finished.
+
+    Raises:
+        ConfigurationError: the folder holds something else or can't be written, or another export uses it.
+    """
+    requests = LogRequests(pipeline, "audit_logs.export")
+    logins = _logins(requests, options)
+    before, began, paused_s = requests.counters, requests.clock.monotonic(), _paused_s(logins)
+    folder = Folder(options.to)
     found = await _in_thread(folder.open)
     try:
-        await _in_thread(partial(folder.begin, found, wish, await _latest(ways)))
-        batch = min(_LARGEST_BATCH, max(_SMALLEST_BATCH, _BUFFERS // (concurrency * len(ways))))
-        longest, threads = Longest(), Threads(anyio.CapacityLimiter(_READING), anyio.CapacityLimiter(_FINISHING))
-        readers = [
-            [Reader(way, folder, name, longest, batch, threads, progress) for name in mine] for way, mine in ways
-        ]
-        await _work(readers, concurrency)
+        await _in_thread(partial(folder.begin, found, options, await _latest_end(logins)))
+        accounts = _account_exports(logins, folder, options, progress)
+        await _run_all(accounts, options.concurrency)
     finally:
         with anyio.CancelScope(shield=True):
             await _in_thread(folder.close)
-    reports = {reader.report.account: reader.report for some in readers for reader in some}
-    logs = {name: folder.run.accounts[name] for name in names}
+    reports = {each.account: each.report for of_login in accounts for each in of_login}
+    logs = [folder.run.accounts[name] for name in options.accounts]
+    after = requests.counters
     return ExportReport(
-        accounts=tuple(reports[name] for name in names),
-        folder=to,
+        accounts=tuple(reports[name] for name in options.accounts),
+        folder=options.to,
         until=from_ns(timestamp_ns(folder.run.until)),
         actions=totals(logs, "actions"),
         days=totals(logs, "days"),
-        requests=line.counters.requests - before.requests,
-        rate_limited=line.counters.rate_limited - before.rate_limited,
-        logins=line.counters.logins - before.logins,
-        paused_s=_paused_s(ways) - paused_s,
-        seconds=line.clock.monotonic() - began,
+        requests=after.requests - before.requests,
+        rate_limited=after.rate_limited - before.rate_limited,
+        logins=after.logins - before.logins,
+        paused_s=_paused_s(logins) - paused_s,
+        seconds=requests.clock.monotonic() - began,
     )
 
 
-def _wish(
-    names: Sequence[str], since: datetime | date | str | None, until: datetime | date | None, form: str, by: str | None
-) -> Wish:
-    format_of(form)
-    if by not in {None, "day"}:
-        raise ConfigurationError(f"partition is {by!r}; give 'day', or nothing for one file an account")
-    if isinstance(since, str) and since != LAST:
-        raise ConfigurationError(f"since is {since!r}; give a datetime, a date or {LAST!r}")
-    start = since if isinstance(since, str) else _text(to_aware(since))
-    end = _text(to_aware(until))
-    if start and end and start != LAST and timestamp_ns(start) >= timestamp_ns(end):
-        raise ConfigurationError(f"nothing lies between since ({start}) and until ({end})")
-    return Wish(accounts=names, since=start, until=end, format=form, partition=by)
+def _logins(requests: LogRequests, options: ExportOptions) -> Logins:
+    """Group the accounts by the login that reads them: the hub's own, and one for each of the credentials."""
+    logins: dict[Credentials | None, tuple[LogRequests, list[str]]] = {}
+    for name in options.accounts:
+        credentials = options.credentials.get(name)
+        if credentials not in logins:
+            own = requests if credentials is None else requests.with_credentials(credentials)
+            logins[credentials] = (own, [])
+        logins[credentials][1].append(name)
+    return list(logins.values())
 
 
-def _text(at: datetime | None) -> str | None:
-    return None if at is None else format_timestamp(at)
+def _paused_s(logins: Logins) -> float:
+    return sum(requests.paused_s for requests, _ in logins)
 
 
-def _ways(
-    pipeline: Pipeline, names: Iterable[str], credentials: Mapping[str, Credentials]
-) -> list[tuple[Pipeline, list[str]]]:
-    """Return who reads what: the hub itself, and a login of its own for each of the given credentials."""
-    ways: dict[Credentials | None, tuple[Pipeline, list[str]]] = {}
-    for name in names:
-        who = credentials.get(name)
-        if who not in ways:
-            ways[who] = (pipeline if who is None else pipeline.with_credentials(who), [])
-        ways[who][1].append(name)
-    return list(ways.values())
+async def _latest_end(logins: Logins) -> str:
+    """Return the time that no new event can appear before, by the server's clock, as the local one may be wrong."""
+    now = await _server_time(logins)
+    return format_timestamp(from_ns(int(now) * SECOND_NS) - SETTLED)
 
 
-def _paused_s(ways: Iterable[tuple[Pipeline, list[str]]]) -> float:
-    return sum(way.session.limiter.paused_s for way, _ in ways)
-
-
-async def _latest(ways: Sequence[tuple[Pipeline, list[str]]]) -> str:
-    """Return the time that no new event can come before, by the server's clock: ours may be wrong."""
-    now = await _server_now(ways)
-    return format_timestamp(datetime.fromtimestamp(int(now), UTC) - SETTLED)
-
-
-async def _server_now(ways: Sequence[tuple[Pipeline, list[str]]]) -> float:
-    """Ask each login in turn what time it is there; take our own clock only where none is told."""
+async def _server_time(logins: Logins) -> float:
+    """Return the server's time, asked with each login in turn; the local clock's only if no response has a date."""
     failures: list[HubError] = []
-    for way, names in ways:
+    for requests, names in logins:
         try:
-            told = await server_time(way, actions_operation(names[0]))
+            time = await requests.server_time(names[0])
         except HubError as error:
             failures.append(error)
             continue
-        if told is not None:
-            return told
-    if len(failures) == len(ways) and not isinstance(failures[0], DecodeError):
+        if time is not None:
+            return time
+    if len(failures) == len(logins) and not isinstance(failures[0], DecodeError):
         raise failures[0]
-    return ways[0][0].session.clock.time()
+    return logins[0][0].clock.time()
 
 
-async def _work(readers: Sequence[Sequence[Reader]], concurrency: int) -> None:
-    """Let so many accounts of each login be read side by side."""
+def _account_exports(
+    logins: Logins, folder: Folder, options: ExportOptions, progress: Callable[[Progress], None] | None
+) -> list[list[AccountExport]]:
+    """Return the exports of all accounts, by login."""
+    batch = min(_LARGEST_BATCH, max(_SMALLEST_BATCH, _BUFFERS // (options.concurrency * len(logins))))
+    longest = LongestPage()
+    threads = DiskThreads(anyio.CapacityLimiter(_READING), anyio.CapacityLimiter(_FINISHING))
+    return [
+        [AccountExport(requests, folder, name, longest, batch, threads, progress) for name in names]
+        for requests, names in logins
+    ]
 
-    async def work(waiting: Iterator[Reader]) -> None:
-        for reader in waiting:
-            await reader.run()
+
+async def _run_all(accounts: Sequence[Sequence[AccountExport]], concurrency: int) -> None:
+    """Run the exports of all accounts, so many of each login at a time."""
+
+    async def work(waiting: Iterator[AccountExport]) -> None:
+        for account in waiting:
+            await account.run()
 
     try:
         async with anyio.create_task_group() as workers:
-            for some in readers:
-                waiting = iter(some)
-                for _ in range(min(concurrency, len(some))):
+            for of_login in accounts:
+                waiting = iter(of_login)
+                for _ in range(min(concurrency, len(of_login))):
                     workers.start_soon(work, waiting)
     except BaseExceptionGroup as group:
-        # What a progress callback raised, most likely: it reaches the caller as it is, not as a group of one.
+        # Most likely an error of the progress callback: raise it as it is, not as a group of one.
         raise _first(group) from None
 
 

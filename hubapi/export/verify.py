@@ -1,32 +1,28 @@
-"""Whether a folder still holds what its manifest says: each file hashed and counted anew. Nothing is written."""
+"""Checks whether a folder still holds what its manifest says, by reading every file again. Nothing is written."""
 
-import gzip
 import os
-from collections.abc import Iterable, Mapping
-from importlib import import_module
+from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO, Literal, cast
+from typing import Literal
 
 from attrs import frozen
 
 from hubapi.errors import ConfigurationError
 from hubapi.export import manifest as manifests
-from hubapi.export.finish import measured
-from hubapi.export.formats import FORMATS, format_of
+from hubapi.export.formats import Format, format_of
+from hubapi.export.log_writer import size_and_sha256
 from hubapi.export.manifest import Log, LogFile, Manifest
-
-_BLOCK = 1 << 20
 
 
 @frozen(kw_only=True)
 class Finding:
-    """One thing that is not as the manifest says.
+    """One difference between a folder and its manifest.
 
     Attributes:
-        kind: `missing`, a file that should be there; `changed`, one that is not as it was written; `extra`, one that no
-            export of this folder has written; `unfinished`, an account that the last run has not finished.
+        kind: `missing`: a file of the manifest is not there; `changed`: it is not as it was written; `extra`: no export
+            of this folder has written it; `unfinished`: the last run has not finished the account.
         name: The file's name in the folder, or the account's.
-        detail: How it differs, or what the account failed with.
+        detail: The difference, or the error that the account failed with.
     """
 
     kind: Literal["missing", "changed", "extra", "unfinished"]
@@ -39,14 +35,14 @@ class Finding:
 
 @frozen(kw_only=True)
 class VerifyReport:
-    """What `verify` found.
+    """The result of `verify`.
 
     Attributes:
-        folder: Where it looked.
-        files: How many files the manifest names.
-        events: How many events it says they hold.
-        counted: Whether events were counted: not where the library that their format takes is not installed.
-        findings: What is not as it should be, in the order of names.
+        folder: The folder.
+        files: The number of files in the manifest.
+        events: The number of events in the manifest.
+        counted: Whether events were counted: False if the library that their format needs is not installed.
+        findings: The differences, in the order of names.
     """
 
     folder: Path
@@ -57,18 +53,18 @@ class VerifyReport:
 
     @property
     def ok(self) -> bool:
-        """Whether everything is there, and as it was written."""
+        """Whether there are no differences."""
         return not self.findings
 
 
 def verify(folder: Path) -> VerifyReport:
-    """Hold an export's folder against its manifest. It reads every byte, blocks meanwhile, and writes nothing.
+    """Check a folder against its manifest. It reads every byte, blocks until it is done, and writes nothing.
 
     Args:
-        folder: Where the export is.
+        folder: The folder of an export.
 
     Raises:
-        ConfigurationError: it holds no export, or one whose manifest can't be read.
+        ConfigurationError: it holds no export, or its manifest can't be read.
 
     Example:
         >>> from pathlib import Path
@@ -81,88 +77,53 @@ def verify(folder: Path) -> VerifyReport:
     if found is None:
         raise ConfigurationError(f"{folder} holds no export: there is no {manifests.NAME}")
     entries = {entry.name: entry for run in found.runs for log in run.accounts.values() for entry in log.files}
-    counted = _can_count(found.format)
+    form = _countable(found.format)
     findings = [
-        Finding(kind="changed" if (folder / name).is_file() else "missing", name=name, detail=", ".join(wrong))
+        Finding(kind="changed" if (folder / name).is_file() else "missing", name=name, detail=", ".join(differences))
         for name, entry in entries.items()
-        if (wrong := _differences(folder / name, entry, found.format if counted else None)) is not None
+        if (differences := _differences(folder / name, entry, form)) is not None
     ]
     findings += [Finding(kind="extra", name=name) for name in _names(folder) if name not in entries]
-    findings += _sums(found)
+    findings += _wrong_sums(found)
     findings += _unfinished(found)
     return VerifyReport(
         folder=folder,
         files=len(entries),
         events=sum(entry.events for entry in entries.values()),
-        counted=counted,
+        counted=form is not None,
         findings=tuple(sorted(findings, key=lambda finding: finding.name)),
     )
 
 
-def _differences(path: Path, entry: LogFile, form: str | None) -> list[str] | None:
-    """Return how a file differs from its entry; None if it doesn't. Without a format its events are not counted."""
+def _countable(name: str) -> Format | None:
+    """Return a format by its name; None if the library that it needs is not installed."""
+    try:
+        return format_of(name)
+    except ConfigurationError:
+        return None
+
+
+def _differences(path: Path, entry: LogFile, form: Format | None) -> list[str] | None:
+    """Return the differences of a file from its entry; None if there are none. Without a format nothing is counted."""
     if not path.is_file():
         return []
-    wrong: list[str] = []
+    found: list[str] = []
     try:
-        size, digest = measured(path)
+        size, digest = size_and_sha256(path)
         if size != entry.bytes:
-            wrong.append(f"{size:,} bytes instead of {entry.bytes:,}")
+            found.append(f"{size:,} bytes instead of {entry.bytes:,}")
         elif digest != entry.sha256:
-            wrong.append("as many bytes, but others (SHA-256)")
-        events = entry.events if form is None else _count(path, form)
+            found.append("the same size, but another SHA-256")
+        events = entry.events if form is None else form.count_events(path)
         if events != entry.events:
-            wrong.append(f"{events:,} events instead of {entry.events:,}")
-    except Exception as error:  # noqa: BLE001 - each format's library has its own for what it can't read
-        wrong.append(f"can't be read: {getattr(error, 'strerror', None) or error}")
-    return wrong or None
-
-
-def _can_count(form: str) -> bool:
-    try:
-        format_of(form)
-    except ConfigurationError:
-        return False
-    return True
-
-
-def _count(path: Path, form: str) -> int:
-    if form == "parquet":
-        return _count_parquet(path)
-    with _opened(path, form) as file:
-        if form == "csv":
-            return max(0, _records(file) - 1)  # the first is the header
-        return sum(block.count(b"\n") for block in iter(lambda: file.read(_BLOCK), b""))
-
-
-def _opened(path: Path, form: str) -> BinaryIO:
-    match form:
-        case "jsonl.gz":
-            return cast("BinaryIO", gzip.open(path))
-        case "jsonl.zst":
-            return cast("BinaryIO", import_module(cast("str", FORMATS[form].library)).open(path))
-        case _:
-            return path.open("rb")
-
-
-def _count_parquet(path: Path) -> int:
-    from pyarrow.parquet import ParquetFile  # noqa: PLC0415 - behind the extra `parquet`
-
-    with ParquetFile(path) as file:
-        return file.metadata.num_rows
-
-
-def _records(lines: Iterable[bytes]) -> int:
-    """Count the records of a CSV file: a line break within quotes ends none."""
-    found, quotes = 0, 0
-    for line in lines:
-        quotes += line.count(b'"')
-        found += quotes % 2 == 0
-    return found
+            found.append(f"{events:,} events instead of {entry.events:,}")
+    except Exception as error:  # noqa: BLE001 - each format's library has its own errors
+        found.append(f"can't be read: {getattr(error, 'strerror', None) or error}")
+    return found or None
 
 
 def _names(folder: Path) -> list[str]:
-    """Return the names of all files but the manifest, those that an export is still writing, and other hidden ones."""
+    """Return the names of all files except the manifest and hidden ones, such as those that an export is writing."""
     found: list[str] = []
     for place, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
@@ -170,8 +131,8 @@ def _names(folder: Path) -> list[str]:
     return sorted(name for name in found if name != manifests.NAME)
 
 
-def _sums(found: Manifest) -> list[Finding]:
-    """Hold the manifest against itself."""
+def _wrong_sums(found: Manifest) -> list[Finding]:
+    """Check the manifest against itself."""
     return [
         Finding(kind="changed", name=manifests.NAME, detail=f"the numbers of {account} don't add up")
         for run in found.runs

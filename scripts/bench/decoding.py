@@ -12,13 +12,14 @@ from hubapi._datetimes import to_ns
 from hubapi._generated.models.audit_logs import GetAuditLogsResponse
 from hubapi._operation import Operation
 from hubapi._transport.transport import Response
-from hubapi.export.pages import RawPage, lines_of, page_operation
-from hubapi.export.parts import Part
-from hubapi.export.walk import Longest, Walk
+from hubapi.export.log_walk import LogWalk, LongestPage
+from hubapi.export.pages import RawPage, split_page
+from hubapi.export.part_file import PartFile
 from scripts.bench import events
 from scripts.bench.measure import Plan, Result, Row, Subject, ratios, stopwatch
 
 _TYPED: Operation[GetAuditLogsResponse] = Operation(id="", method="GET", path="/", result=GetAuditLogsResponse)
+_RAW: Operation[RawPage] = Operation(id="", method="GET", path="/", result=RawPage)
 _UNTIL_NS = to_ns(events.END)
 _PAGES = 40
 _BATCH = 1 << 19  # of an export of sixteen accounts
@@ -58,11 +59,11 @@ def _log() -> list[bytes]:
 
 
 def _verbatim(log: list[bytes], path: Path) -> None:
-    walk, part = Walk(None, _UNTIL_NS, Longest()), Part(path, _BATCH)
+    walk, part = LogWalk(None, _UNTIL_NS, LongestPage()), PartFile(path, _BATCH)
     part.open()
     for content in log:
-        page = decode(_response(content), page_operation("acme", walk.number, *walk.asks))
-        if part.add(walk.take(lines_of(page, content))):
+        page = decode(_response(content), _RAW)
+        if part.add(walk.take(split_page(page, content))):
             part.flush()
     part.flush()
     assert part.events == _PAGES * events.PAGE  # noqa: S101 - both have to do the same job

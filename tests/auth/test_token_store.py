@@ -345,7 +345,7 @@ async def test_a_file_that_others_may_use_is_refused(
     only_file(files).chmod(mode)
 
     assert await files.get(KEY) is None
-    assert f"others may use it (mode {mode:o}, not 600)" in caplog.text
+    assert f"other users have access to it (mode {mode:o}, not 600)" in caplog.text
     await files.put(KEY, TOKEN)
     assert TOKEN == await files.get(KEY)
 

@@ -1,4 +1,4 @@
-"""The summary of an export, as a person and as a program reads it."""
+"""The summary of an export, as text and as JSON."""
 
 import json
 from datetime import UTC, datetime
@@ -9,7 +9,8 @@ import pytest
 from rich.console import Console
 
 from hubapi import Forbidden, HubError, NoResponseError
-from hubapi.commands.summary import as_json, by_time, duration, print_summary
+from hubapi.commands.console import duration
+from hubapi.commands.summary import as_json, by_time, print_summary
 from hubapi.export import AccountReport, ExportReport
 
 UNTIL = datetime(2026, 2, 1, tzinfo=UTC)
@@ -37,8 +38,8 @@ def failed(account: str, error: HubError) -> AccountReport:
     return AccountReport(account=account, error=error)
 
 
-def test_it_says_how_much_and_what_comes_next() -> None:
-    """A command that is shown can be pasted."""
+def test_it_has_the_numbers_and_the_next_commands() -> None:
+    """The commands can be pasted."""
     words = printed(report(AccountReport(account="acme", events=5, pages=1), d2026_01_30=3, d2026_01_31=2))
 
     assert "1 of 1  organisations" in words
@@ -66,7 +67,7 @@ def test_the_ten_most_frequent_actions_are_named() -> None:
 
 
 def test_nothing_is_wider_than_the_terminal() -> None:
-    """Reasons are wrapped at words, beside what they are of."""
+    """Errors are wrapped at words, next to the accounts."""
     accounts = [AccountReport(account="acme", events=10**9, pages=1)]
     accounts += [
         failed(f"org-{n}", Forbidden("403 forbidden. Likely cause: " + "a long word or two " * 8)) for n in (1, 2)
@@ -85,11 +86,11 @@ def test_a_log_has_each_failure_on_one_line() -> None:
     words = printed(report(failed("theirs", Forbidden(reason))), terminal=False)
 
     assert f"failed: theirs: {reason}" in words.splitlines()
-    assert "to retry: run the same command again: it keeps what is finished" in words.splitlines()
+    assert "to retry: run the same command again: finished accounts are kept" in words.splitlines()
 
 
-def test_failures_are_told_by_their_reasons() -> None:
-    """A hundred that failed alike are one; some of them are named."""
+def test_failures_are_grouped_by_their_errors() -> None:
+    """A hundred accounts with the same error are one line, which names some of them."""
     accounts = [failed(f"org-{n:03}", Forbidden("403 forbidden")) for n in range(100)]
     words = printed(report(*accounts, failed("other", NoResponseError("no answer"))), terminal=False)
 
@@ -100,11 +101,11 @@ def test_failures_are_told_by_their_reasons() -> None:
     assert "0 of 101  organisations" in words
 
 
-def test_where_nothing_was_to_do_it_says_so() -> None:
-    """And how to ask for more."""
+def test_it_says_if_nothing_was_to_do() -> None:
+    """And how to get newer events."""
     words = printed(report(AccountReport(account="acme", events=5, pages=0)), terminal=False)
 
-    assert "nothing to do: all of it was there already; for what is new since: --since last, no --until" in words
+    assert "nothing to do: everything was there already; for newer events: --since last, without --until" in words
 
 
 @pytest.mark.parametrize(
@@ -130,8 +131,8 @@ def test_where_nothing_was_to_do_it_says_so() -> None:
         ({"2026-13-45": 1, "undated": 1}, "day", [("undated", 2)]),
     ],
 )  # fmt: skip
-def test_time_is_told_in_few_spans(days: dict[str, int], unit: str, spans: list[tuple[str, int]]) -> None:
-    """Days where they are few, else weeks, months or years; those without an event too, but for years."""
+def test_times_are_grouped_into_a_few_spans(days: dict[str, int], unit: str, spans: list[tuple[str, int]]) -> None:
+    """Days if they are few, else weeks, months or years; also those without an event, except years."""
     assert (unit, spans) == by_time(days)
 
 
@@ -140,12 +141,12 @@ def test_time_is_told_in_few_spans(days: dict[str, int], unit: str, spans: list[
     [(-3, "0 s"), (0.4, "0 s"), (59.6, "1 min"), (61, "1 min 1 s"), (3600, "1 h"), (90061, "25 h 1 min")],
 )
 def test_a_duration_has_two_units_at_most(seconds: float, words: str) -> None:
-    """And none of nothing."""
+    """None of them is zero."""
     assert words == duration(seconds)
 
 
 def test_as_json_it_names_every_account() -> None:
-    """What failed has its kind and the reason."""
+    """A failed account has the kind of its error and its message."""
     done = AccountReport(account="acme", events=5, pages=1, files=(Path("my logs", "acme.jsonl"),))
     found = json.loads(json.dumps(as_json(report(done, failed("theirs", Forbidden("403 forbidden")), d2026_01_30=5))))
 

@@ -1,6 +1,6 @@
-"""Exports in processes of their own, over HTTP on loopback, that are killed by SIGKILL and asked for again.
+"""Exports in processes of their own, over HTTP on loopback, that are killed by SIGKILL and started again.
 
-The server is in this process, and its time does not pass. A process dies while it waits for an answer, before one of
+The server is in this process, and its time does not pass. A process dies while it waits for a response, before one of
 its file operations, or after so many seconds.
 """
 
@@ -56,7 +56,7 @@ class Job:
 
 @frozen
 class Death:
-    """When a process is killed: at its nth request for a page, before its nth file operation, or after n seconds."""
+    """The moment of a kill: at the nth request for a page, before the nth file operation, or after n seconds."""
 
     by: Literal["request", "file operation", "seconds"]
     at: float
@@ -64,7 +64,7 @@ class Death:
 
 @frozen
 class World:
-    """A server at a time that only passes by hand, and an export that lacks nothing but its folder."""
+    """A server whose time is only advanced by hand, and an export without a folder."""
 
     fake: FakeHub
     clock: VirtualClock
@@ -73,7 +73,7 @@ class World:
 
 @frozen
 class End:
-    """How a process ended: whether it was killed, or what went wrong."""
+    """The end of a process: whether it was killed, and the errors of its export."""
 
     killed: bool
     problems: tuple[str, ...] = ()
@@ -83,7 +83,7 @@ WELL = End(killed=False)
 
 
 def run(job: Job, dies_at: int | None, problems: Connection) -> None:
-    """Export, in a process of its own, and send what went wrong."""
+    """Export, in a process of its own, and send the errors."""
 
     async def export() -> list[str]:
         async with AsyncHub(Password("moby", PASSWORD), base_url=job.url) as hub:
@@ -105,7 +105,7 @@ def run(job: Job, dies_at: int | None, problems: Connection) -> None:
 
 
 def _die_before(operation: int, folder: Path) -> None:
-    """Let this process kill itself before its nth file operation in a folder."""
+    """Make this process kill itself before its nth file operation in a folder."""
     numbers = count(1)
 
     def look(event: str, arguments: tuple[Any, ...]) -> None:
@@ -117,7 +117,7 @@ def _die_before(operation: int, folder: Path) -> None:
 
 @frozen
 class _Kill(Fault):
-    """The client dies while it waits for the answer."""
+    """The client dies while it waits for the response."""
 
     kill: Callable[[], None]
 
@@ -154,7 +154,7 @@ def export(fake: FakeHub, job: Job, death: Death | None = None) -> End:
 
 
 def disturbed(fake: FakeHub, job: Job, deaths: Iterable[Death]) -> int:
-    """Export, be killed each time, and at last be left alone; return how often it was."""
+    """Export and kill it each time, then export undisturbed; return the number of kills."""
     kills = 0
     for death in deaths:
         end = export(fake, job, death)
@@ -179,7 +179,7 @@ def _is_over(job: Job) -> bool:
 
 @contextmanager
 def world(seed: int, sizes: Iterable[int] = SIZES) -> Generator[World]:
-    """Serve organisations with so many events, in a thread."""
+    """Serve organisations with these numbers of events, in a thread."""
     clock = VirtualClock(NOW)
     fake = FakeHub(seed=seed, clock=clock, limit=RateLimitPolicy(10**6), anonymous_limit=RateLimitPolicy(10**6))
     fake.add_user("moby", password=PASSWORD)

@@ -1,4 +1,4 @@
-"""A log that answers as the server does, or as it might, without any I/O."""
+"""A log that responds as the server does, or as it might, without any I/O."""
 
 from typing import Literal
 
@@ -6,8 +6,8 @@ import msgspec
 from attrs import define, field, frozen
 
 from hubapi._datetimes import SECOND_NS, from_ns
-from hubapi.export.pages import Page, RawPage, lines_of
-from hubapi.export.walk import Longest, Walk
+from hubapi.export.log_walk import LogWalk, LongestPage
+from hubapi.export.pages import Page, RawPage, split_page
 
 BEGIN_NS = 1_767_225_600 * SECOND_NS  # 2026-01-01
 
@@ -29,14 +29,14 @@ class Event:
 
 @define
 class SimulatedLog:
-    """Gives pages of its events, the newest first.
+    """A log that returns pages of its events, newest first.
 
     Args:
         events: What it holds.
         page_size: Events a page, as asked for (100), or whatever the server does.
         changes_at: The request from which on it gives 25, whatever is asked for.
-        takes_page: Whether it heeds the page's number.
-        reads_to: How it takes `to`.
+        takes_page: Whether it uses the page's number.
+        reads_to: The meaning it gives to `to`.
         late: Events that appear after so many requests.
     """
 
@@ -48,11 +48,11 @@ class SimulatedLog:
     late: dict[int, list[Event]] = field(factory=dict[int, list[Event]])
     requests: int = 0
 
-    def page(self, walk: Walk) -> Page:
-        """Answer what a walk asks for."""
+    def page(self, walk: LogWalk) -> Page:
+        """Return the page that a walk requests."""
         self.requests += 1
         self.events = [*self.late.pop(self.requests, []), *self.events]
-        since_ns, until_ns = walk.asks
+        since_ns, until_ns = walk.requested_window
         if self.reads_to in {"seconds", "minutes"}:
             grain = SECOND_NS if self.reads_to == "seconds" else 60 * SECOND_NS
             until_ns = until_ns // grain * grain
@@ -65,17 +65,17 @@ class SimulatedLog:
         size = 25 if self.changes_at is not None and self.requests >= self.changes_at else self.page_size
         first = (walk.number - 1) * size if self.takes_page else 0
         raw = b'{"logs":[' + b",".join(event.line for event in found[first : first + size]) + b"]}"
-        return lines_of(msgspec.json.decode(raw, type=RawPage), raw)
+        return split_page(msgspec.json.decode(raw, type=RawPage), raw)
 
 
-def drain(log: SimulatedLog, walk: Walk, *, stop_after: int | None = None) -> list[bytes]:
-    """Walk to the end, or for so many requests; return what was new, the newest first."""
+def drain(log: SimulatedLog, walk: LogWalk, *, stop_after: int | None = None) -> list[bytes]:
+    """Walk to the end, or for so many requests; return the new events, newest first."""
     read: list[bytes] = []
     while not walk.done and (stop_after is None or log.requests < stop_after):
         read += map(bytes, walk.take(log.page(walk)))
     return read
 
 
-def walk_of(*, since_ns: int | None = None, until_ns: int = BEGIN_NS + 10**6 * SECOND_NS, **options: object) -> Walk:
-    """A walk over everything, if not told otherwise."""
-    return Walk(since_ns=since_ns, until_ns=until_ns, longest=Longest(), **options)  # type: ignore[arg-type]
+def walk_of(*, since_ns: int | None = None, until_ns: int = BEGIN_NS + 10**6 * SECOND_NS, **options: object) -> LogWalk:
+    """A walk over everything by default."""
+    return LogWalk(since_ns=since_ns, until_ns=until_ns, longest=LongestPage(), **options)  # type: ignore[arg-type]

@@ -48,7 +48,7 @@ async def test_pages_are_not_read_past_the_end(fake: FakeHub, orgs: list[str], t
 
 
 async def test_events_of_the_last_minute_are_left_for_the_next_run(fake: FakeHub, tmp_path: Path) -> None:
-    """`until` is frozen a minute back: a late event can't be missed, and a new one shifts no page."""
+    """`until` is fixed a minute back: a late event can't be missed, and a new one shifts no page."""
     before = fake.event_ids("acme")
     fake.add_event("acme")
     async with fake.serve() as url, AsyncHub(MOBY, base_url=url) as hub:
@@ -61,8 +61,8 @@ async def test_events_of_the_last_minute_are_left_for_the_next_run(fake: FakeHub
     assert list(reversed(due)) == written
 
 
-async def test_late_events_at_the_seam_are_not_written_twice(fake: FakeHub, tmp_path: Path) -> None:
-    """Events that appear while the log is read push others over the seam: these come twice, and are written once."""
+async def test_late_events_at_a_page_boundary_are_not_written_twice(fake: FakeHub, tmp_path: Path) -> None:
+    """Late events push others over a page boundary: these come twice, and are written once."""
     fake.add_org("busy", owners=["moby"], events=450, until=LONG_AGO)
     before = fake.event_ids("busy")
 
@@ -91,14 +91,14 @@ async def test_an_account_that_fails_stops_no_other(fake: FakeHub, orgs: list[st
     assert [".lock", "manifest.json", *(f"{name}.jsonl" for name in orgs)] == sorted(contents(tmp_path))
 
 
-async def test_progress_is_told_page_by_page(fake: FakeHub, orgs: list[str], tmp_path: Path) -> None:
-    """The callback hears of each page, and once of the end."""
-    told: list[Progress] = []
+async def test_progress_is_reported_page_by_page(fake: FakeHub, orgs: list[str], tmp_path: Path) -> None:
+    """The callback is called after each page, and once at the end."""
+    reported: list[Progress] = []
     async with fake.serve() as url, AsyncHub(MOBY, base_url=url) as hub:
-        await hub.audit_logs.export(orgs[2:3], to=tmp_path, progress=told.append)
+        await hub.audit_logs.export(orgs[2:3], to=tmp_path, progress=reported.append)
 
     assert [(100, 1, False), (200, 2, False), (260, 3, False), (260, 3, True)] == [
-        (news.events, news.pages, news.done) for news in told
+        (progress.events, progress.pages, progress.done) for progress in reported
     ]
 
 
@@ -106,9 +106,9 @@ async def test_progress_is_told_page_by_page(fake: FakeHub, orgs: list[str], tmp
     ("accounts", "since", "until", "words"),
     [
         ([], None, None, "no accounts"),
-        (["../etc"], None, None, "no account name"),
-        (["acme"], LONG_AGO, LONG_AGO, "nothing lies between"),
-        (["acme"], LONG_AGO, date(2025, 12, 31), "nothing lies between"),
+        (["../etc"], None, None, "not an account name"),
+        (["acme"], LONG_AGO, LONG_AGO, "the window is empty"),
+        (["acme"], LONG_AGO, date(2025, 12, 31), "the window is empty"),
         (["acme"], LONG_AGO.replace(tzinfo=None), None, "no time zone"),
     ],
 )
@@ -124,9 +124,9 @@ async def test_what_cannot_work_is_refused_before_anything_is_sent(  # noqa: PLR
 
 
 async def test_a_window_that_has_not_come_is_refused(fake: FakeHub, tmp_path: Path) -> None:
-    """It takes the server's clock to tell, which one request does, and no log is begun."""
+    """One request is sent for the server's time, and no log is begun."""
     async with AsyncHub(MOBY, transport=fake.transport()) as hub:
-        with pytest.raises(ConfigurationError, match=r"nothing lies between since \(2999-01-01T00:00:00Z\)"):
+        with pytest.raises(ConfigurationError, match=r"the window is empty: since is 2999-01-01T00:00:00Z"):
             await hub.audit_logs.export(["acme"], to=tmp_path, since=datetime(2999, 1, 1, tzinfo=UTC))
 
     assert (1, 0) == (fake.count(operation="audit_logs.actions"), fake.count(operation="audit_logs.list"))
@@ -136,7 +136,7 @@ async def test_a_window_that_has_not_come_is_refused(fake: FakeHub, tmp_path: Pa
 async def test_what_a_callback_raises_reaches_the_caller_as_it_is(
     fake: FakeHub, orgs: list[str], tmp_path: Path
 ) -> None:
-    """Not wrapped in a group, and nothing half-written is in place."""
+    """Not wrapped in a group, and no unfinished file is in place."""
 
     def fail(progress: Progress) -> None:
         if progress.events == 200:
@@ -150,7 +150,7 @@ async def test_what_a_callback_raises_reaches_the_caller_as_it_is(
 
 
 async def test_a_404_after_a_full_page_fails_the_account(fake: FakeHub, tmp_path: Path) -> None:
-    """A log that breaks off is not taken for a whole one; what was read of it is there to go on from."""
+    """An incomplete log is not taken for a complete one; what was read is kept, to be continued."""
     fake.inject(faults.Status(404), operation="audit_logs.list", after=1, times=None)
     async with AsyncHub(MOBY, transport=fake.transport()) as hub:
         report = await hub.audit_logs.export(["acme"], to=tmp_path)
@@ -161,8 +161,8 @@ async def test_a_404_after_a_full_page_fails_the_account(fake: FakeHub, tmp_path
     assert [".acme.part", ".lock", "manifest.json"] == list(contents(tmp_path))
 
 
-async def test_an_answer_that_is_no_page_is_a_decode_error_of_that_account(fake: FakeHub, tmp_path: Path) -> None:
-    """HTML with status 200 is tried again, then reported; no part is left where nothing was read."""
+async def test_a_response_that_is_not_a_page_is_a_decode_error_of_that_account(fake: FakeHub, tmp_path: Path) -> None:
+    """HTML with status 200 is requested again, then reported; no part file is left if nothing was read."""
     fake.inject(faults.Html(), operation="audit_logs.list", times=None)
     async with AsyncHub(MOBY, transport=fake.transport()).with_options(max_attempts=1) as hub:
         report = await hub.audit_logs.export(["acme"], to=tmp_path)
@@ -173,19 +173,19 @@ async def test_an_answer_that_is_no_page_is_a_decode_error_of_that_account(fake:
     assert [".lock", "manifest.json"] == list(contents(tmp_path))
 
 
-async def test_events_that_are_not_as_they_should_be_are_kept_as_they_are(tmp_path: Path) -> None:
-    """Text that is no UTF-8, times that are none, and an event that is no object: all of it may be evidence."""
+async def test_malformed_events_are_kept_as_they_are(tmp_path: Path) -> None:
+    """Text that is not UTF-8, invalid times, and an event that is not an object: all of it may be evidence."""
     import httpx
 
     events = [b'{"event_id":"\xff","action":"\xfe"}', b'{"timestamp":"\xff"}', b"[1, 2]", b'{"timestamp":"soon"}']
 
-    def answer(request: httpx.Request) -> httpx.Response:
+    def respond(request: httpx.Request) -> httpx.Response:
         if request.url.path == "/v2/users/login":
             return httpx.Response(200, json={"token": "a.b.c"})
         page = events if request.url.params.get("page") == "1" else []
         return httpx.Response(200, content=b'{"logs":[%b]}' % b",".join(page))
 
-    async with AsyncHub(MOBY, transport=httpx.MockTransport(answer)) as hub:
+    async with AsyncHub(MOBY, transport=httpx.MockTransport(respond)) as hub:
         report = await hub.audit_logs.export(["acme"], to=tmp_path)
 
     assert events[::-1] == (tmp_path / "acme.jsonl").read_bytes().splitlines()
@@ -193,7 +193,7 @@ async def test_events_that_are_not_as_they_should_be_are_kept_as_they_are(tmp_pa
 
 
 async def test_the_report_counts_by_action_and_by_day(fake: FakeHub, orgs: list[str], tmp_path: Path) -> None:
-    """Of all accounts together, also where an earlier run has finished them."""
+    """Of all accounts together, also if an earlier run has finished them."""
     due = [event for name in orgs for event in fake.events(name)]
     async with AsyncHub(MOBY, transport=fake.transport()) as hub:
         first = await hub.audit_logs.export(orgs, to=tmp_path)
@@ -205,7 +205,7 @@ async def test_the_report_counts_by_action_and_by_day(fake: FakeHub, orgs: list[
 
 
 async def test_what_was_waited_before_is_not_in_the_report(tmp_path: Path) -> None:
-    """A hub that has stood in line earlier, for something else."""
+    """If the hub has waited for the rate limit earlier, for something else."""
     async with VirtualClock() as clock:
         fake = FakeHub(clock=clock, limit=RateLimitPolicy(4))
         fake.add_user("moby", password="hunter2-hunter2")

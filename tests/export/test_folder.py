@@ -1,4 +1,4 @@
-"""The folder of an export: whose it is, who may read it, and what is refused there."""
+"""The folder of an export: its permissions, its lock, its manifest, and files that are in the way."""
 
 import os
 import stat
@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from hubapi import AsyncHub, AttemptRequest, AttemptResponse, CallNext, ConfigurationError, Password, Settings
-from hubapi.export.folder import Folder, Seam, check_names
-from hubapi.export.manifest import Log, Wish, load
-from hubapi.export.parts import Part
+from hubapi.export import ExportOptions
+from hubapi.export.folder import Folder
+from hubapi.export.manifest import Log, Overlap, load
+from hubapi.export.part_file import PartFile
 from hubapi.testing import FakeHub
 from tests.export.folders import contents, finished, read
 
@@ -71,7 +72,7 @@ async def test_a_folder_of_the_user_stays_as_it_is(fake: FakeHub, orgs: list[str
 
 @pytest.mark.anyio
 async def test_a_file_in_the_place_of_the_folder(fake: FakeHub, orgs: list[str], tmp_path: Path) -> None:
-    """Is named, before anything is asked of the server, and stays."""
+    """It is named before any request is sent, and stays."""
     (tmp_path / "taken").write_text("mine")
     async with AsyncHub(MOBY, transport=fake.transport()) as hub:
         with pytest.raises(ConfigurationError, match=f"^{tmp_path}/taken can't be written: File exists$"):
@@ -101,8 +102,8 @@ def test_a_folder_that_is_read_only(tmp_path: Path) -> None:
 
 
 @pytest.mark.anyio
-async def test_another_export_in_the_same_folder(fake: FakeHub, orgs: list[str], tmp_path: Path) -> None:
-    """Is refused at once, before it asks for anything; the first one is not disturbed."""
+async def test_another_export_in_the_same_folder_is_refused(fake: FakeHub, orgs: list[str], tmp_path: Path) -> None:
+    """At once, before any request is sent; the first one is not disturbed."""
     refused: list[str] = []
 
     async def meanwhile(request: AttemptRequest, call_next: CallNext) -> AttemptResponse:
@@ -118,16 +119,16 @@ async def test_another_export_in_the_same_folder(fake: FakeHub, orgs: list[str],
     async with AsyncHub(MOBY, transport=fake.transport(), settings=Settings(middleware=meanwhile)) as hub:
         report = await hub.audit_logs.export(orgs, to=tmp_path, concurrency=1)
 
-    assert [f"another export works in {tmp_path}: wait for it, or give another folder"] == refused
+    assert [f"another export is using {tmp_path}: wait for it, or use another folder"] == refused
     assert () == report.failed
     assert finished(fake, orgs) == read(tmp_path, orgs)
 
 
-def test_whichever_thread_gives_a_folder_back_others_may_have_it(tmp_path: Path) -> None:
-    """A worker thread takes it, and any other closes it."""
+def test_any_thread_can_release_a_folder(tmp_path: Path) -> None:
+    """One worker thread opens it, and another one closes it."""
     first, second = Folder(tmp_path), Folder(tmp_path)
     in_a_thread(first.open)
-    with pytest.raises(ConfigurationError, match="another export works in"):
+    with pytest.raises(ConfigurationError, match="another export is using"):
         second.open()
 
     in_a_thread(first.close)
@@ -136,17 +137,17 @@ def test_whichever_thread_gives_a_folder_back_others_may_have_it(tmp_path: Path)
 
 
 @pytest.mark.anyio
-async def test_a_folder_is_given_back_after_a_refusal(fake: FakeHub, orgs: list[str], tmp_path: Path) -> None:
-    """What was wrong can be put right in the same process."""
+async def test_a_folder_is_released_after_a_refusal(fake: FakeHub, orgs: list[str], tmp_path: Path) -> None:
+    """The mistake can be corrected in the same process."""
     (tmp_path / "manifest.json").write_text("{}")
     refused: list[ConfigurationError] = []
     async with AsyncHub(MOBY, transport=fake.transport()) as hub:
         for _ in range(2):
-            with pytest.raises(ConfigurationError, match="is no manifest of an export") as raised:
+            with pytest.raises(ConfigurationError, match="is not the manifest of an export") as raised:
                 await hub.audit_logs.export(orgs, to=tmp_path)
             refused.append(raised.value)  # which keeps alive what it came through
         (tmp_path / "manifest.json").unlink()
-        with pytest.raises(ConfigurationError, match="nothing lies between"):
+        with pytest.raises(ConfigurationError, match="the window is empty"):
             await hub.audit_logs.export(orgs, to=tmp_path, since=date(2999, 1, 1))
         report = await hub.audit_logs.export(orgs, to=tmp_path)
 
@@ -160,14 +161,14 @@ async def test_a_folder_is_given_back_after_a_refusal(fake: FakeHub, orgs: list[
         ({"since": LONG_AGO}, "from the beginning to 2026-02-01T00:00:00Z, not from 2026-01-01T00:00:00Z to the"),
         ({"until": date(2026, 2, 1), "since": date(2025, 1, 1)}, "to 2026-02-01T00:00:00Z, not from 2025-01-01"),
         ({"until": date(2026, 2, 1), "format": "csv"}, "holds an export as jsonl, not as csv"),
-        ({"until": date(2026, 2, 1), "partition": "day"}, "not as jsonl, one file a day"),
+        ({"until": date(2026, 2, 1), "partition": "day"}, "not as jsonl with one file per day"),
     ],
 )
 @pytest.mark.parametrize("whole", [True, False])
-async def test_an_export_of_something_else(
+async def test_an_export_with_other_options_is_refused(
     fake: FakeHub, orgs: list[str], tmp_path: Path, asked: dict[str, Any], words: str, *, whole: bool
 ) -> None:
-    """Is refused, and what is there stays to the byte, finished or not."""
+    """The folder stays as it is to the byte, finished or not."""
 
     def stop(progress: object) -> None:
         raise LookupError
@@ -191,15 +192,17 @@ async def test_an_export_of_something_else(
     ("partition", "theirs"),
     [(None, "org-1.jsonl"), (None, ".org-1.part"), ("day", "org-1/2025-12-31.jsonl"), ("day", "org-1")],
 )
-async def test_a_file_that_is_not_ours_in_the_place_of_a_log(
+async def test_a_file_of_the_user_in_the_place_of_a_log(
     fake: FakeHub, orgs: list[str], tmp_path: Path, partition: Any, theirs: str
 ) -> None:
-    """Is named, before any log is read, and stays; moved away, the export works."""
+    """It is named before any log is read, and stays; once it is moved away, the export works."""
     path = tmp_path / theirs
     path.parent.mkdir(exist_ok=True)
     path.write_text("mine")
     async with AsyncHub(MOBY, transport=fake.transport()) as hub:
-        with pytest.raises(ConfigurationError, match=f"^{path} is there, but not of this export: move it, or"):
+        with pytest.raises(
+            ConfigurationError, match=f"^{path} exists, and does not belong to this export: move it, or"
+        ):
             await hub.audit_logs.export(orgs, to=tmp_path, partition=partition)
         assert (0, "mine") == (fake.count(operation="audit_logs.list"), path.read_text())
         assert {".lock", theirs} == set(contents(tmp_path))
@@ -212,7 +215,7 @@ async def test_a_file_that_is_not_ours_in_the_place_of_a_log(
 
 @pytest.mark.anyio
 async def test_a_log_that_cannot_be_put_in_place_stops_no_other(fake: FakeHub, orgs: list[str], tmp_path: Path) -> None:
-    """Someone makes a folder there meanwhile: the account fails with its name, and goes on when it is gone."""
+    """If a folder is created there in the meantime, the account fails with its name, and can be continued later."""
 
     def disturb(progress: object) -> None:
         (tmp_path / "org-1.jsonl" / "mine").mkdir(parents=True, exist_ok=True)
@@ -225,7 +228,7 @@ async def test_a_log_that_cannot_be_put_in_place_stops_no_other(fake: FakeHub, o
         again = await hub.audit_logs.export(orgs, to=tmp_path, until=LONG_AGO)
 
     (failed,) = first.failed
-    assert "org-1.jsonl can't be written: File exists, and is not of this export" in str(failed.error)
+    assert "org-1.jsonl can't be written: File exists, and does not belong to this export" in str(failed.error)
     assert () == again.failed
     assert finished(fake, orgs) == read(tmp_path, orgs)
     assert [".lock", "manifest.json", *(f"{name}.jsonl" for name in orgs)] == list(contents(tmp_path))
@@ -233,12 +236,12 @@ async def test_a_log_that_cannot_be_put_in_place_stops_no_other(fake: FakeHub, o
 
 def begun(path: Path, *names: str) -> Folder:
     folder = Folder(path)
-    wish = Wish(accounts=names, since="last", until=None, format="jsonl", partition=None)
-    folder.begin(folder.open(), wish, "2026-02-01T00:00:00Z")
+    options = ExportOptions(accounts=names, to=path, since="last")
+    folder.begin(folder.open(), options, "2026-02-01T00:00:00Z")
     return folder
 
 
-def written(folder: Folder, name: str) -> tuple[Part, Log, Seam]:
+def written(folder: Folder, name: str) -> tuple[PartFile, Log, Overlap]:
     """A log of one event, in place."""
     part = folder.part(name, 0)
     part.open()
@@ -248,7 +251,7 @@ def written(folder: Folder, name: str) -> tuple[Part, Log, Seam]:
 
 
 def test_what_could_not_be_recorded_has_not_happened(tmp_path: Path) -> None:
-    """Or the next run would leave out, as delivered, what no log of a finished account has."""
+    """Otherwise the next run would leave out events that no finished log has."""
     folder = begun(tmp_path, "a", "b")
     before = folder.manifest
     (tmp_path / ".manifest.json").mkdir()
@@ -263,8 +266,8 @@ def test_what_could_not_be_recorded_has_not_happened(tmp_path: Path) -> None:
     assert (tmp_path / ".a.part").exists()
 
 
-def test_many_that_are_finished_at_once_are_all_recorded(tmp_path: Path) -> None:
-    """Those that come while the manifest is written are written together, and each part is removed after that."""
+def test_accounts_that_finish_at_the_same_time_are_all_recorded(tmp_path: Path) -> None:
+    """Updates that arrive while the manifest is written are written together, and then each part file is removed."""
     names = [f"org-{n}" for n in range(40)]
     folder = begun(tmp_path, *names)
     ready = {name: written(folder, name) for name in names}
@@ -278,27 +281,3 @@ def test_many_that_are_finished_at_once_are_all_recorded(tmp_path: Path) -> None
     assert set(names) == set(folder.manifest.seams)
     assert folder.manifest == load(tmp_path)
     assert [] == list(tmp_path.glob("*.part"))
-
-
-@pytest.mark.parametrize(
-    ("names", "words"),
-    [
-        ([], "no accounts"),
-        (["a", ""], "'' is no account name"),
-        (["../a"], "no account name"),
-        (["a/b"], "no account name"),
-        ([".a"], "no account name"),
-        (["a@2"], "no account name"),
-        (["a\n"], "no account name"),
-        (["a", "A"], "'a' and 'A' are one account"),
-    ],
-)
-def test_names_that_cannot_be_files(names: list[str], words: str) -> None:
-    """Nor two that would share one where the disk knows no case."""
-    with pytest.raises(ConfigurationError, match=words):
-        check_names(names)
-
-
-def test_an_account_named_twice_is_exported_once() -> None:
-    """In the order of its first mention."""
-    assert ["b", "a-1_x.y"] == check_names(iter(["b", "a-1_x.y", "b"]))

@@ -1,4 +1,4 @@
-"""Following a log: every event once, whatever happens on the way, and from wherever it was left."""
+"""Following a log: every event once, despite failures, and from any cursor."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -64,7 +64,7 @@ async def take(events: Follow, count: int) -> list[str | None]:
 
 
 async def follow_for(seconds: float, events: Follow, clock: VirtualClock) -> list[AuditLog]:
-    """What comes within a time."""
+    """Return the events that come within a time."""
     found: list[AuditLog] = []
     with clock.move_on_after(seconds):
         while True:
@@ -80,7 +80,7 @@ def ids(events: list[AuditLog]) -> list[str | None]:
 
 
 async def test_only_what_happens_from_now_on_comes(log: FakeHub, clock: VirtualClock) -> None:
-    """Without `since`; by the server's clock, which is right where ours is an hour wrong."""
+    """Without `since`; by the server's clock, which is right when ours is an hour wrong."""
     clock.wall_offset_s, log.skew_s = HOUR, -HOUR
     async with hub_on(log, clock) as hub, anyio.create_task_group() as tasks:
         events = hub.audit_logs.follow("acme")
@@ -98,8 +98,8 @@ async def test_only_what_happens_from_now_on_comes(log: FakeHub, clock: VirtualC
     assert added == ids(found)
 
 
-async def test_a_server_that_tells_of_no_limit_tells_the_time(log: FakeHub, clock: VirtualClock) -> None:
-    """Its `Date` is enough: by our own clock, an hour fast, nothing would be new for an hour."""
+async def test_a_server_without_rate_limit_headers_has_a_date(log: FakeHub, clock: VirtualClock) -> None:
+    """That is enough: by our own clock, an hour fast, nothing would be new for an hour."""
     clock.wall_offset_s, log.skew_s = HOUR, -HOUR
     async with AsyncHub(MOBY, transport=Silent(log.transport()), clock=clock) as hub:
         events = hub.audit_logs.follow("acme")
@@ -151,7 +151,7 @@ async def test_late_events_come_up_to_ten_minutes(
 
 
 async def test_a_burst_over_some_pages_comes_whole(log: FakeHub, clock: VirtualClock) -> None:
-    """Also while the log grows between two pages, and where all events have the same time."""
+    """Also while the log grows between two pages, and if all events have the same time."""
     async with hub_on(log, clock) as hub:
         events = hub.audit_logs.follow("acme")
         await follow_for(61, events, clock)
@@ -165,8 +165,8 @@ async def test_a_burst_over_some_pages_comes_whole(log: FakeHub, clock: VirtualC
     assert set(log.event_ids("acme")[: 350 + 140]) == set(found)
 
 
-async def test_what_comes_while_a_poll_is_under_way_comes_in_order(log: FakeHub, clock: VirtualClock) -> None:
-    """Where the server gives 25 events a page, each is anchored at the one before, and meets newer ones."""
+async def test_events_that_appear_during_a_poll_come_in_order(log: FakeHub, clock: VirtualClock) -> None:
+    """If the server gives 25 events a page, the walk restarts after each, and finds newer events."""
 
     async def slowly(_: httpx.Request) -> None:
         await clock.sleep(0.3)
@@ -209,7 +209,7 @@ async def test_events_without_an_id_may_be_alike(log: FakeHub, clock: VirtualClo
 
 
 async def test_an_event_that_does_not_say_when_comes_once(log: FakeHub, clock: VirtualClock) -> None:
-    """Beside its neighbours; also where a poll begins just after it."""
+    """Next to its neighbours; also if a poll begins just after it."""
 
     def timeless(page: Any) -> Any:
         return {"logs": [{**e, "timestamp": None if e["actor"] == "nobody" else e["timestamp"]} for e in page["logs"]]}
@@ -300,7 +300,7 @@ def next_newer(fake: FakeHub, event_id: str) -> str:
 
 
 async def test_breaking_off_loses_nothing(log: FakeHub, clock: VirtualClock) -> None:
-    """The same object goes on, and so does its cursor; nothing of it was left open."""
+    """The same object can be continued, and so can its cursor; nothing is left open."""
     expected = [*reversed(log.event_ids("acme"))]
     async with hub_on(log, clock) as hub:
         events = hub.audit_logs.follow("acme", since=START - timedelta(days=3))
@@ -315,7 +315,7 @@ async def test_breaking_off_loses_nothing(log: FakeHub, clock: VirtualClock) -> 
 
 
 async def test_cancelled_at_any_step_it_loses_nothing(anyio_backend: str) -> None:
-    """In a poll or between two, whether it goes on itself or another does from its cursor."""
+    """In a poll or between two, whether the same object or another one continues."""
     step, taken = 0, 0
     while taken >= step:
         step += 1
@@ -359,7 +359,7 @@ async def test_two_tasks_may_share_the_work(log: FakeHub, clock: VirtualClock) -
 # --- what goes wrong
 
 
-async def test_a_failure_that_lasts_is_raised_and_iterating_may_go_on(log: FakeHub, clock: VirtualClock) -> None:
+async def test_a_failure_that_lasts_is_raised_and_iterating_can_continue(log: FakeHub, clock: VirtualClock) -> None:
     """With the cursor; the next poll is a minute later."""
     async with hub_on(log, clock) as hub:
         events = hub.audit_logs.follow("acme")
@@ -378,8 +378,8 @@ async def test_a_failure_that_lasts_is_raised_and_iterating_may_go_on(log: FakeH
         assert failed + 30 < clock.monotonic() <= failed + 60
 
 
-async def test_a_poll_that_failed_goes_on_where_it_was(clock: VirtualClock) -> None:
-    """No page that came is asked for again."""
+async def test_a_poll_that_failed_is_continued(clock: VirtualClock) -> None:
+    """No page that was read is requested again."""
     fake = log_of(clock, 0)
     for number in range(1500):
         fake.add_event("acme", at=START - timedelta(milliseconds=number))
@@ -394,8 +394,8 @@ async def test_a_poll_that_failed_goes_on_where_it_was(clock: VirtualClock) -> N
     assert 16 == fake.count(operation="audit_logs.list", status=200)
 
 
-async def test_a_route_that_only_tells_the_time_may_fail(log: FakeHub, clock: VirtualClock) -> None:
-    """Its answer tells it all the same."""
+async def test_the_request_for_the_time_may_fail(log: FakeHub, clock: VirtualClock) -> None:
+    """Its response has a date all the same."""
     log.inject(faults.Status(404), operation="audit_logs.actions", times=None)
     async with hub_on(log, clock) as hub:
         assert [] == await follow_for(HOUR, hub.audit_logs.follow("acme"), clock)
@@ -440,7 +440,7 @@ async def test_an_event_that_cannot_be_read_is_an_error_once(log: FakeHub, clock
 
 
 async def test_pages_that_make_no_sense_are_an_error_and_then_forgotten(log: FakeHub, clock: VirtualClock) -> None:
-    """A server that gives the same page for ever, of events at one time; the next poll begins anew."""
+    """A server that returns the same page again and again, of events at one time; the next poll starts over."""
     first: list[Any] = []
 
     def the_same(page: Any) -> Any:
@@ -452,7 +452,7 @@ async def test_pages_that_make_no_sense_are_an_error_and_then_forgotten(log: Fak
         await follow_for(30, events, clock)
         new = [log.add_event("acme") for _ in range(250)]
         log.inject(faults.Rewrite(the_same), operation="audit_logs.list", times=None)
-        with pytest.raises(HubError, match="does not follow the pages before it"):
+        with pytest.raises(HubError, match="does not continue the pages before it"):
             await anext(events)
         log.clear_faults()
         new += [log.add_event("acme", at=START + timedelta(seconds=30)) for _ in range(150)]
@@ -483,7 +483,7 @@ async def test_closing_the_hub_ends_the_wait(log: FakeHub, clock: VirtualClock) 
 
 
 @pytest.mark.parametrize("at", range(8))
-async def test_one_answer_from_a_server_with_a_wrong_clock_loses_nothing(
+async def test_one_response_from_a_server_with_a_wrong_clock_loses_nothing(
     at: int, log: FakeHub, clock: VirtualClock
 ) -> None:
     """Its `Date` would settle the next hour."""
@@ -507,16 +507,16 @@ async def test_one_answer_from_a_server_with_a_wrong_clock_loses_nothing(
         ({"every": 0.5}, "1 second or more"),
         ({"every": float("nan")}, "1 second or more"),
         ({"since": START, "cursor": '{"follows":"acme","since_ns":1,"delivered":[]}'}, "both given"),
-        ({"cursor": "nonsense"}, "no cursor"),
-        ({"cursor": '{"walk":"audit_logs.list","state":{}}'}, "no cursor"),
-        ({"cursor": "\ud800"}, "no cursor"),
+        ({"cursor": "nonsense"}, "not a cursor"),
+        ({"cursor": '{"walk":"audit_logs.list","state":{}}'}, "not a cursor"),
+        ({"cursor": "\ud800"}, "not a cursor"),
         ({"cursor": '{"follows":"umbrella","since_ns":1,"delivered":[]}'}, "'umbrella', not of 'acme'"),
     ],
 )
 async def test_what_cannot_work_is_refused_at_once(
     options: dict[str, Any], words: str, log: FakeHub, clock: VirtualClock
 ) -> None:
-    """Before anything is asked."""
+    """Before any request is sent."""
     async with hub_on(log, clock) as hub:
         with pytest.raises(ConfigurationError, match=words):
             hub.audit_logs.follow("acme", **options)
@@ -527,7 +527,7 @@ async def test_what_cannot_work_is_refused_at_once(
 
 @define
 class Day:
-    """Some hours in the life of a busy organisation, out of a seed: who writes its log, and who follows it."""
+    """Some hours of a busy organisation, from a seed: a task writes its log, and another one follows it."""
 
     clock: VirtualClock
     fake: FakeHub
@@ -552,7 +552,7 @@ class Day:
                     self.late.add(self.added[-1])
 
     async def follow(self) -> None:
-        """Follow the log, and begin again from the cursor at any event or failure."""
+        """Follow the log, and start again from the cursor at any event or failure."""
         cursor: str | None = None
         async with AsyncExitStack() as hubs:
             while True:

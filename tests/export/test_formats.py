@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from hubapi import AsyncHub, ConfigurationError, Password
 from hubapi.export.formats import FORMATS, FormatName, format_of
-from hubapi.export.json_lines import CompressedLines
+from hubapi.export.formats.json_lines import CompressedLineWriter
 from hubapi.testing import FakeHub
 
 NAMES: tuple[str, ...] = get_args(FormatName)
@@ -40,7 +40,7 @@ USUAL = (
 def written(
     name: str, lines: Sequence[bytes], sizes: Iterator[int] | None = None, file: BytesIO | None = None
 ) -> bytes:
-    """What a format's writer makes of these lines, given so many at a time."""
+    """Return the file of some lines, written so many at a time."""
     file = file or BytesIO()
     writer = format_of(name).writer(file)
     rest = list(lines)
@@ -54,18 +54,18 @@ def written(
 
 
 def csv_rows(content: bytes) -> list[dict[str, str]]:
-    """The rows as they stand in the file."""
+    """Return the rows as they are in the file."""
     return list(csv.DictReader(StringIO(content.decode(), newline=""), strict=True))
 
 
 def parquet_rows(content: bytes) -> list[dict[str, Any]]:
-    """The rows as pyarrow reads them, the time in nanoseconds."""
+    """Return the rows as pyarrow reads them, the time in nanoseconds."""
     table = pq.read_table(BytesIO(content))
     return table.set_column(0, "timestamp", table["timestamp"].cast(pa.int64())).to_pylist()
 
 
 def events_of_csv(content: bytes) -> list[object]:
-    """The events, as the format's documentation says that they are to be read."""
+    """Return the events, read as the format's documentation describes."""
     return [
         event_of({column: re.sub("^'", "", cell) or None for column, cell in row.items()}) for row in csv_rows(content)
     ]
@@ -84,7 +84,7 @@ def utc_text(time_ns: int | None) -> str | None:
 
 
 def event_of(row: dict[str, Any]) -> object:
-    """The event that a row was; keys without a value are not told from those that aren't there."""
+    """Return the event of a row. A key without a value is the same as no key."""
     rest = json.loads(row["other"] or "{}")
     if not isinstance(rest, dict):
         return rest
@@ -139,22 +139,22 @@ LINES = st.builds(
 )
 
 
-def test_every_name_has_a_format_and_its_files_end_in_it() -> None:
-    """What type checkers accept is what there is."""
+def test_every_name_has_a_format_and_is_the_suffix_of_its_files() -> None:
+    """Type checkers accept the formats that exist."""
     assert list(NAMES) == list(FORMATS)
     assert [f".{name}" for name in NAMES] == [format_of(name).suffix for name in NAMES]
 
 
-def test_a_name_that_is_none_is_told_those_that_are() -> None:
-    """The message says what to write instead."""
-    with pytest.raises(ConfigurationError, match=r"'xml'; there are jsonl, jsonl.gz, jsonl.zst, csv, parquet"):
+def test_the_error_of_an_unknown_format_names_the_known_ones() -> None:
+    """So that the message helps."""
+    with pytest.raises(ConfigurationError, match=r"'xml'; the formats are jsonl, jsonl.gz, jsonl.zst, csv, parquet"):
         format_of("xml")
 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("name", NAMES)
 async def test_an_export_is_written_in_any_format(fake: FakeHub, tmp_path: Path, name: FormatName) -> None:
-    """From the facade to a file of the format, made of the server's own events."""
+    """From the public method to the file, with the server's events."""
     async with AsyncHub(Password("moby", "hunter2-hunter2"), transport=fake.transport()) as hub:
         report = await hub.audit_logs.export(["acme"], to=tmp_path, format=name)
 
@@ -166,10 +166,10 @@ async def test_an_export_is_written_in_any_format(fake: FakeHub, tmp_path: Path,
 
 @pytest.mark.anyio
 @pytest.mark.parametrize(("name", "extra"), [("jsonl.zst", "zstd"), ("parquet", "parquet")])
-async def test_a_missing_library_is_told_before_anything_is_done(
+async def test_a_missing_library_is_an_error_before_anything_is_done(
     fake: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: FormatName, extra: str
 ) -> None:
-    """With the words to install it; nothing was asked of the server, and no folder made."""
+    """With the command to install it; no request is sent, and no folder is created."""
     library = FORMATS[name].library or ""
     for gone in (library, library.partition(".")[0]):  # or even the package around it
         with monkeypatch.context() as patch:
@@ -183,7 +183,7 @@ async def test_a_missing_library_is_told_before_anything_is_done(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_how_events_are_gathered_leaves_no_trace(name: str) -> None:
+def test_the_grouping_of_events_makes_no_difference(name: str) -> None:
     """One by one, all at once or in any pieces: the same bytes, over several blocks and row groups."""
     random = Random(1)  # noqa: S311 - no secret
     noise = [random.randbytes(400).hex() for _ in range(7_000)]
@@ -195,8 +195,8 @@ def test_how_events_are_gathered_leaves_no_trace(name: str) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 100, 30_000])
-def test_what_compresses_is_given_blocks_of_one_size(size: int) -> None:
-    """For there are libraries whose output depends on that."""
+def test_a_compressor_gets_blocks_of_the_same_size(size: int) -> None:
+    """The output of some libraries depends on that."""
 
     class Counting:
         def __init__(self) -> None:
@@ -210,7 +210,7 @@ def test_what_compresses_is_given_blocks_of_one_size(size: int) -> None:
             return b""
 
     counting = Counting()
-    writer = CompressedLines(BytesIO(), counting)
+    writer = CompressedLineWriter(BytesIO(), counting)
     for _ in range(30_000 // size):
         writer.write([b"x" * 99] * size)
     writer.close()
@@ -220,7 +220,7 @@ def test_what_compresses_is_given_blocks_of_one_size(size: int) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_event_larger_than_a_block_is_an_event(name: str) -> None:
-    """Whatever is gathered is written when there is too much of it, be it one event."""
+    """A buffer that is full is written, even if it holds one event."""
     large = b'{"name":"%b"}' % (b"x" * (5 << 20))
 
     content = written(name, [USUAL, large, USUAL], iter([1, 1, 1]))
@@ -230,7 +230,7 @@ def test_an_event_larger_than_a_block_is_an_event(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_file_stays_open(name: str) -> None:
-    """Who opened it still has to bring it to the disk."""
+    """Its owner still has to flush it to the disk."""
     file = BytesIO()
     writer = format_of(name).writer(file)
     writer.write([USUAL])
@@ -243,7 +243,7 @@ def test_the_file_stays_open(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_full_disk_is_an_os_error(name: str) -> None:
-    """As from any file: who finishes a log knows what to do then."""
+    """As from any file."""
 
     class Full(BytesIO):
         def write(self, data: object, /) -> int:
@@ -256,8 +256,8 @@ def test_a_full_disk_is_an_os_error(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_log_that_is_given_up_is_not_touched_again(name: str, tmp_path: Path) -> None:
-    """A full disk: the file is closed, the writer is not. It writes no end later, and fails nowhere."""
+def test_an_abandoned_file_is_not_touched_again(name: str, tmp_path: Path) -> None:
+    """On a full disk the file is closed, the writer is not. It writes nothing later, and raises nothing."""
     with (tmp_path / "given-up").open("wb") as file:
         writer = format_of(name).writer(file)
         writer.write([USUAL])
@@ -270,7 +270,7 @@ def test_a_log_that_is_given_up_is_not_touched_again(name: str, tmp_path: Path) 
 
 
 def test_jsonl_is_the_bytes_that_came() -> None:
-    """Each on a line of its own; nothing is nothing."""
+    """Each on a line of its own; no events are an empty file."""
     assert USUAL + b"\n" + b'{"a" : 1}\n' == written("jsonl", [USUAL, b'{"a" : 1}'])
     assert b"" == written("jsonl", [])
 
@@ -315,11 +315,11 @@ def test_the_columns_are_those_of_an_event_in_order(name: str) -> None:
 @example([b'{"name":"","new":{}}', b'{"data":null}'])
 @pytest.mark.parametrize("name", TABLES)
 def test_a_table_loses_nothing(name: str, lines: list[bytes]) -> None:
-    """What stands in a row is the event: known keys, unknown ones, values of any kind, lines that are no objects."""
+    """A row holds the whole event: known keys, unknown ones, values of any kind, lines that are not objects."""
     empty = {"csv": (None, ""), "parquet": (None,)}[name]
 
     def kept(event: object) -> object:
-        """Without what the format doesn't tell from nothing."""
+        """Return an event without the values that the format can't tell from a missing one."""
         if not isinstance(event, dict):
             return {} if event is None else event
         known = {key: value for key, value in event.items() if key in TEXTS and value not in empty}
@@ -327,7 +327,7 @@ def test_a_table_loses_nothing(name: str, lines: list[bytes]) -> None:
         return {**known, **data, **{key: value for key, value in event.items() if key not in COLUMNS or key == "other"}}
 
     def same_time(event: object) -> object:
-        """Zeros at the end of a fraction aside."""
+        """Return an event with nine digits in its timestamp's fraction."""
         if isinstance(event, dict) and isinstance(text := event.get("timestamp"), str):
             found = re.fullmatch(r"(.*:\d\d)(?:\.(\d{1,9}))?Z", text, re.ASCII)
             return {**event, "timestamp": f"{found[1]}.{(found[2] or '').ljust(9, '0')}Z"} if found else event
@@ -343,7 +343,7 @@ def test_a_table_loses_nothing(name: str, lines: list[bytes]) -> None:
 
 @pytest.mark.parametrize("name", TABLES)
 def test_json_in_a_cell_is_spelled_as_it_came_without_spaces(name: str) -> None:
-    """Numbers above all: no reader's float stands between."""
+    """Numbers above all: none is read as a float in between."""
     line = b'{"data": {"a": 1.50, "b": 1e400, "c": "\\u00e9"}, "new": 12345678901234567890123, "x": [ ]}'
 
     (row,) = {"csv": csv_rows, "parquet": parquet_rows}[name](written(name, [line]))
@@ -359,8 +359,8 @@ def test_json_in_a_cell_is_spelled_as_it_came_without_spaces(name: str) -> None:
     "line",
     [b'{"name":"a\xff"}', b'{"data":"a\xff"}', b'{"data":[{"\xff":1}]}', b'{"name\xff":1}', b'{"new":"\xff"}'],
 )
-def test_a_line_that_is_no_utf_8_stands_whole_in_other(name: str, line: bytes) -> None:
-    """A reader of bytes lets it pass, and a cell can't hold it."""
+def test_a_line_that_is_not_utf_8_is_whole_in_other(name: str, line: bytes) -> None:
+    """A cell can't hold it."""
     (row,) = {"csv": csv_rows, "parquet": parquet_rows}[name](written(name, [line]))
 
     assert line.decode(errors="backslashreplace") == row["other"]
@@ -368,8 +368,8 @@ def test_a_line_that_is_no_utf_8_stands_whole_in_other(name: str, line: bytes) -
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_a_line_too_deep_to_read_stands_whole_in_other(name: str) -> None:
-    """Or one event could fail a whole export."""
+def test_a_line_too_deep_to_read_is_whole_in_other(name: str) -> None:
+    """Otherwise one event could fail an export."""
     line = b'{"data":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
 
     csv.field_size_limit(len(line))
@@ -408,7 +408,7 @@ def test_a_line_too_deep_to_read_stands_whole_in_other(name: str) -> None:
 )
 @pytest.mark.parametrize("column", TEXTS)
 def test_no_cell_of_a_csv_is_a_formula(column: str, value: str) -> None:
-    """Whatever people name their repositories: an apostrophe stands in front, and only it has to be taken away."""
+    """Whatever a repository is called: an apostrophe in front prevents it, and can be removed again."""
     line = json.dumps({column: value, "data": value, "new": value}).encode()
 
     (row,) = csv_rows(written("csv", [line]))
@@ -433,7 +433,7 @@ def test_a_csv_is_as_rfc_4180_has_it() -> None:
 
 
 def test_a_csv_has_no_null_characters() -> None:
-    """Programs end a cell there: such a value stands in `other`, where JSON escapes it; the others stay."""
+    """Programs end a cell there, so such a value is in `other`, escaped by JSON."""
     content = written("csv", [b'{"name":"a\\u0000b","actor":"c"}'])
 
     assert b',,,,c,,,,"{""name"":""a\\u0000b""}"\r\n' == content.splitlines(keepends=True)[1]
@@ -454,14 +454,14 @@ def test_a_csv_has_no_null_characters() -> None:
         ("1970-01-01 00:00:01", 10**9, True),
     ],
 )
-def test_a_parquet_time_is_exact_or_its_text_stands_in_other(text: str, time_ns: int | None, kept: bool) -> None:
-    """Nanoseconds hold what the server is known to send; all else can be read up."""
+def test_a_parquet_time_is_exact_or_its_text_is_in_other(text: str, time_ns: int | None, kept: bool) -> None:
+    """Nanoseconds hold what the server is known to send."""
     (row,) = parquet_rows(written("parquet", [json.dumps({"timestamp": text}).encode()]))
 
     assert (time_ns, {"timestamp": text} if kept else None) == (row["timestamp"], json.loads(row["other"] or "null"))
 
 
-def test_a_parquet_file_says_what_its_columns_are_and_not_when_it_was_written() -> None:
+def test_a_parquet_file_has_the_types_of_its_columns_and_no_time_of_writing() -> None:
     """Times are in UTC, to the nanosecond; the rest is text; pages are compressed by zstd."""
     content = written("parquet", [USUAL])
 
@@ -474,7 +474,7 @@ def test_a_parquet_file_says_what_its_columns_are_and_not_when_it_was_written() 
 
 
 def test_a_parquet_file_has_row_groups_by_size() -> None:
-    """So that memory stays flat, be events few and large or many and small."""
+    """So that memory stays flat, with few large events or many small ones."""
     lines = [b'{"name":"%d%b"}' % (n, b"x" * 1_000_000) for n in range(11)]
 
     metadata = pq.read_metadata(BytesIO(written("parquet", lines)))

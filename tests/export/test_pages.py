@@ -1,4 +1,4 @@
-"""Cutting a page into its events, byte for byte; when each happened, and what makes it one and the same."""
+"""Splitting a page into its events, byte for byte; their times and identities."""
 
 from datetime import UTC, datetime
 
@@ -7,13 +7,13 @@ import pytest
 
 from hubapi import DecodeError
 from hubapi._datetimes import from_ns, parse_ns, to_ns
-from hubapi.export.pages import Page, RawPage, identity_of, is_digest, lines_of, page_operation, time_of
+from hubapi.export.pages import Page, RawPage, identity_of, is_digest, split_page, time_of
 
 BEGIN_NS = 1_767_225_600 * 10**9  # 2026-01-01
 
 
 def lines(content: bytes) -> list[bytes]:
-    return [bytes(line) for line in lines_of(msgspec.json.decode(content, type=RawPage), content).lines]
+    return [bytes(line) for line in split_page(msgspec.json.decode(content, type=RawPage), content).lines]
 
 
 def test_events_are_the_bytes_that_came() -> None:
@@ -24,7 +24,7 @@ def test_events_are_the_bytes_that_came() -> None:
 
 
 def test_an_event_on_several_lines_becomes_one() -> None:
-    """A line break between tokens is taken out, or JSON Lines would not be."""
+    """Line breaks between tokens are removed, as JSON Lines requires."""
     assert [b'{"a":[1,2]}'] == lines(b'{"logs":[{"a":\n [1,\r\n 2]}]}')
 
 
@@ -35,9 +35,9 @@ def test_no_events_are_no_events(page: bytes) -> None:
 
 
 @pytest.mark.parametrize("page", [b'{"message":"soon"}', b'{"Logs":[]}'])
-def test_what_is_no_page_is_a_decode_error(page: bytes) -> None:
+def test_a_response_without_events_is_a_decode_error(page: bytes) -> None:
     """It must not be taken for the end of a log."""
-    with pytest.raises(DecodeError, match="no page of audit events"):
+    with pytest.raises(DecodeError, match="not a page of audit events"):
         lines(page)
 
 
@@ -53,8 +53,8 @@ def test_an_event_without_an_id_is_known_by_all_of_it() -> None:
 @pytest.mark.parametrize(
     "line", [b'{"event_id":5}', b'{"event_id":null}', b'{"event_id":""}', b"[]", b'{"event_id":"\xff"}']
 )
-def test_an_id_that_is_none_is_passed_over(line: bytes) -> None:
-    """Nothing that an event says may end an export."""
+def test_an_invalid_id_is_ignored(line: bytes) -> None:
+    """No event may end an export."""
     assert is_digest(identity_of(line))
 
 
@@ -82,8 +82,8 @@ def test_times_of_every_form_are_read_to_the_nanosecond(text: str, expected: int
 
 
 @pytest.mark.parametrize("line", [b"{}", b"[]", b'{"timestamp":5}', b'{"timestamp":"\xff"}'])
-def test_a_time_that_is_none_is_none(line: bytes) -> None:
-    """And ends no export."""
+def test_an_invalid_time_is_none(line: bytes) -> None:
+    """It doesn't end an export."""
     assert time_of(line) is None
 
 
@@ -95,8 +95,8 @@ def test_a_page_knows_its_ends() -> None:
     assert (None, None, []) == (Page([]).first_ns, Page([]).last_ns, Page([]).identities)
 
 
-def test_datetimes_are_there_and_back() -> None:
-    """What lies beyond the years that there are is cut to them: a window may begin a second before year 1."""
+def test_datetimes_are_converted_both_ways() -> None:
+    """Times outside the years 1 to 9999 are cut: a window may begin a second before year 1."""
     moment = datetime(2026, 1, 1, 0, 0, 0, 123456, UTC)
 
     assert (moment, moment) == (
@@ -105,11 +105,3 @@ def test_datetimes_are_there_and_back() -> None:
     )
     assert datetime(1, 1, 1, tzinfo=UTC) == from_ns(to_ns(datetime(1, 1, 1, tzinfo=UTC)) - 10**9)
     assert 9999 == from_ns(10**30).year
-
-
-def test_a_page_is_asked_for_by_number_and_window() -> None:
-    """With as many events as the server gives."""
-    operation = page_operation("acme", 3, None, BEGIN_NS)
-
-    assert {"from": None, "to": datetime(2026, 1, 1, tzinfo=UTC), "page": 3, "page_size": 100} == operation.query
-    assert ("/v2/auditlogs/{account}", {"account": "acme"}) == (operation.path, operation.path_values)

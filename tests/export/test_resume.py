@@ -1,4 +1,4 @@
-"""An export that was interrupted goes on, and ends in the same bytes: killed, cancelled, or out of room."""
+"""An interrupted export can be continued, and ends in the same bytes: killed, cancelled, or on a full disk."""
 
 import asyncio
 import os
@@ -33,7 +33,7 @@ def orgs(fake: FakeHub, *events: int) -> list[str]:
 
 
 def moments(seed: int) -> list[Death]:
-    """Five moments: two while pages are read, two among the file operations, one while logs are finished."""
+    """Return five moments: two while pages are read, two among the file operations, one while logs are finished."""
     random = Random(seed)  # noqa: S311 - meant to repeat
     return [
         Death("request", random.randint(2, 12)),
@@ -65,8 +65,8 @@ def test_killed_five_times_it_ends_in_the_same_bytes(
             assert fake.raw_events(name)[::-1] == [line for day in days for line in day.read_bytes().splitlines()]
 
 
-def test_what_was_read_is_not_asked_for_again(tmp_path: Path) -> None:
-    """Killed at page 30 of 40, it goes on near there."""
+def test_pages_that_were_read_are_not_requested_again(tmp_path: Path) -> None:
+    """Killed at page 30 of 40, it continues near there."""
     with world(3, (4_000,)) as here:
         fake, job = here.fake, evolve(here.job, folder=tmp_path)
         assert End(killed=True) == export(fake, job, Death("request", 30))
@@ -83,8 +83,8 @@ def test_what_was_read_is_not_asked_for_again(tmp_path: Path) -> None:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("at", [1, 800])
-async def test_cancelled_it_goes_on(fake: FakeHub, tmp_path: Path, at: int) -> None:
-    """What was read is on the disk at once, what is in place is whole, and the rest follows."""
+async def test_a_cancelled_export_can_be_continued(fake: FakeHub, tmp_path: Path, at: int) -> None:
+    """All that was read is on the disk, finished logs are complete, and the rest follows."""
     names = orgs(fake, 150, 280, 410, 540)
     read_so_far: dict[str, int] = {}
     async with fake.serve() as url, AsyncHub(MOBY, base_url=url) as hub:
@@ -120,8 +120,8 @@ async def _cancel_a_task(fake: FakeHub, names: list[str], folder: Path) -> None:
         await hub.audit_logs.export(names, to=folder, until=LONG_AGO)
 
 
-def test_a_cancelled_asyncio_task_goes_on(fake: FakeHub, tmp_path: Path) -> None:
-    """As when a service shuts down: anyio's scopes know nothing of it."""
+def test_the_export_of_a_cancelled_asyncio_task_can_be_continued(fake: FakeHub, tmp_path: Path) -> None:
+    """As when a service shuts down: anyio's cancel scopes don't know of it."""
     names = orgs(fake, 150, 450)
 
     asyncio.run(_cancel_a_task(fake, names, tmp_path))
@@ -131,8 +131,10 @@ def test_a_cancelled_asyncio_task_goes_on(fake: FakeHub, tmp_path: Path) -> None
 
 
 @pytest.mark.anyio
-async def test_what_a_progress_callback_raises_is_no_account_s_failure(fake: FakeHub, tmp_path: Path) -> None:
-    """Not even an OSError, such as of a pipe that nobody reads any more; what was read stays."""
+async def test_an_error_of_the_progress_callback_is_not_the_failure_of_an_account(
+    fake: FakeHub, tmp_path: Path
+) -> None:
+    """Not even an OSError, such as that of a broken pipe; what was read stays."""
 
     def complain(progress: Progress) -> None:
         raise BrokenPipeError("mine")
@@ -149,8 +151,8 @@ async def test_what_a_progress_callback_raises_is_no_account_s_failure(fake: Fak
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("after", [0, 1, 2])
-async def test_an_account_that_failed_goes_on(fake: FakeHub, tmp_path: Path, after: int) -> None:
-    """Asked for again, it ends in the bytes of one that never failed."""
+async def test_an_account_that_failed_can_be_continued(fake: FakeHub, tmp_path: Path, after: int) -> None:
+    """Exported again, it ends in the bytes of one that never failed."""
     names = orgs(fake, 10, 350)
     async with AsyncHub(MOBY, transport=fake.transport()).with_options(max_attempts=1) as hub:
         await hub.audit_logs.export(names, to=tmp_path / "undisturbed", until=LONG_AGO)
@@ -162,12 +164,12 @@ async def test_an_account_that_failed_goes_on(fake: FakeHub, tmp_path: Path, aft
     assert contents(tmp_path / "undisturbed") == contents(tmp_path / "out")
 
 
-# --- out of room
+# --- on a full disk
 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Generator[Path]:
-    """A file system of a megabyte, where we may mount one."""
+    """Mount a file system of a megabyte, if we may."""
     mount, umount = shutil.which("mount"), shutil.which("umount")
     if os.name != "posix" or os.geteuid() != 0 or not mount or not umount:
         pytest.skip("it takes root to mount a small disk")
@@ -185,7 +187,7 @@ def small_disk(tmp_path: Path) -> Generator[Path]:
 async def test_a_full_disk_is_an_error_that_names_the_file(
     fake: FakeHub, tmp_path: Path, small_disk: Path, room: int
 ) -> None:
-    """What is there stays as it is; with room made, the same command ends in the same bytes."""
+    """Files stay as they are; with space made, the same call ends in the same bytes."""
     names = orgs(fake, 300, 300, 300)
     async with AsyncHub(MOBY, transport=fake.transport()) as hub:
         await hub.audit_logs.export(names, to=tmp_path / "undisturbed", until=LONG_AGO)
@@ -211,7 +213,7 @@ async def test_a_full_disk_is_an_error_that_names_the_file(
 @pytest.mark.skipif(os.name != "posix", reason="the system sets no such limit")
 @pytest.mark.parametrize("largest", [0, 20_000, 60_000])
 def test_a_file_that_may_not_grow_is_named(tmp_path: Path, largest: int) -> None:
-    """As with a quota, and where nothing can be mounted: the part, the log or the manifest."""
+    """As with a quota: the part file, the log or the manifest."""
     with world(4, (10, 130, 260)) as here:
         job = evolve(here.job, folder=tmp_path / "undisturbed")
         assert WELL == export(here.fake, job)

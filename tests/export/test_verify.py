@@ -1,4 +1,4 @@
-"""Verifying an export: what is missing, changed or extra is named, and nothing is written."""
+"""Verifying an export: missing, changed and extra files are named, and nothing is written."""
 
 import json
 import re
@@ -33,7 +33,7 @@ def seen(folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("form", FORMATS)
 async def test_an_export_of_any_format_is_as_its_manifest_says(fake: FakeHub, tmp_path: Path, form: FormatName) -> None:
-    """Every event is counted, an empty log among the others."""
+    """Every event is counted, also of an empty log."""
     await export(fake, tmp_path, form)
 
     report = verify(tmp_path)
@@ -57,8 +57,8 @@ async def test_events_are_counted_whatever_the_hash_says(fake: FakeHub, tmp_path
     ] == seen(tmp_path)
 
 
-async def test_a_line_break_within_a_cell_is_no_new_event(fake: FakeHub, tmp_path: Path) -> None:
-    """Nor is a quote in a cell its end."""
+async def test_a_line_break_within_a_cell_does_not_end_an_event(fake: FakeHub, tmp_path: Path) -> None:
+    """A quote in a cell doesn't end it."""
     fake.add_org("org-0", owners=["moby"])
     fake.add_event("org-0", at=LONG_AGO, actor='one\n"two"\r\nthree"')
     async with AsyncHub(Password("moby", "hunter2-hunter2"), transport=fake.transport()) as hub:
@@ -87,13 +87,13 @@ def falsify(path: Path) -> None:
     [
         (remove, "missing: org-2.jsonl"),
         (cut, r"changed: org-2.jsonl: [\d,]+ bytes instead of [\d,]+, 129 events instead of 130"),
-        (falsify, r"changed: org-2.jsonl: as many bytes, but others \(SHA-256\)"),
+        (falsify, r"changed: org-2.jsonl: the same size, but another SHA-256"),
     ],
 )
 async def test_a_damaged_file_is_named(
     fake: FakeHub, tmp_path: Path, damage: Callable[[Path], None], words: str
 ) -> None:
-    """It alone, with what is wrong."""
+    """Only that file, with the difference."""
     await export(fake, tmp_path)
     damage(tmp_path / "org-2.jsonl")
 
@@ -114,8 +114,8 @@ async def test_a_file_that_cannot_be_read_is_named(fake: FakeHub, tmp_path: Path
     assert "can't be read: " in finding.detail
 
 
-async def test_what_no_export_wrote_is_named(fake: FakeHub, tmp_path: Path) -> None:
-    """Wherever it is in the folder; hidden files are none of anybody's business."""
+async def test_files_that_no_export_has_written_are_named(fake: FakeHub, tmp_path: Path) -> None:
+    """Anywhere in the folder; hidden files are ignored."""
     await export(fake, tmp_path, by_day=True)
     (tmp_path / "org-2" / "notes.txt").write_text("mine")
     (tmp_path / "org-4.jsonl").write_text("")
@@ -125,7 +125,7 @@ async def test_what_no_export_wrote_is_named(fake: FakeHub, tmp_path: Path) -> N
 
 
 async def test_an_account_that_is_not_finished_is_named(fake: FakeHub, tmp_path: Path) -> None:
-    """With what it failed with."""
+    """With its error."""
     fake.add_org("theirs", events=3, until=LONG_AGO)
     async with AsyncHub(Password("moby", "hunter2-hunter2"), transport=fake.transport()) as hub:
         await hub.audit_logs.export(["acme", "theirs"], to=tmp_path)
@@ -140,7 +140,7 @@ async def test_an_account_that_is_not_finished_is_named(fake: FakeHub, tmp_path:
 async def test_without_its_library_a_file_is_hashed(
     fake: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: FormatName, library: str
 ) -> None:
-    """And the report says that nothing was counted."""
+    """The report has `counted=False`."""
     if library == "backports.zstd" and sys.version_info >= (3, 14):
         pytest.skip("Python has it")
     await export(fake, tmp_path, form)
@@ -150,11 +150,11 @@ async def test_without_its_library_a_file_is_hashed(
 
     assert (True, False) == (report.ok, report.counted)
     falsify(tmp_path / f"org-2{FORMATS[form].suffix}")
-    assert [f"changed: org-2{FORMATS[form].suffix}: as many bytes, but others (SHA-256)"] == seen(tmp_path)
+    assert [f"changed: org-2{FORMATS[form].suffix}: the same size, but another SHA-256"] == seen(tmp_path)
 
 
 async def test_nothing_is_written(fake: FakeHub, tmp_path: Path) -> None:
-    """A folder that is for reading alone is enough."""
+    """A read-only folder is enough."""
     await export(fake, tmp_path)
     before = {path: path.stat() for path in tmp_path.rglob("*")}
     tmp_path.chmod(0o500)
@@ -169,9 +169,9 @@ async def test_nothing_is_written(fake: FakeHub, tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize(("content", "words"), [(None, "holds no export"), ("[]", "is no manifest of an export")])
+@pytest.mark.parametrize(("content", "words"), [(None, "holds no export"), ("[]", "is not the manifest of an export")])
 async def test_a_folder_without_a_manifest_is_a_mistake(tmp_path: Path, content: str | None, words: str) -> None:
-    """It says what the folder lacks."""
+    """The message names what is missing."""
     if content is not None:
         (tmp_path / "manifest.json").write_text(content)
 

@@ -1,7 +1,7 @@
-"""`nox -s kills`: exports that are killed at any moment, asked for again, and held against one that nobody disturbed.
+"""`nox -s kills`: exports that are killed at any moment, started again, and compared with undisturbed ones.
 
-First before each single file operation that an export makes, then at random moments. All of the folder must have the
-same bytes in the end, its manifest too.
+First before each file operation of an export, then at random moments. In the end the whole folder must have the same
+bytes, including its manifest.
 """
 
 import argparse
@@ -23,7 +23,7 @@ _SINCE: list[Literal["last"] | None] = [None, "last"]
 
 
 def every_file_operation(seed: int, folder: Path) -> int:
-    """Kill an export before each of its file operations, one after the other; return how many folders differ."""
+    """Kill an export before each of its file operations in turn; return the number of folders that differ."""
     wrong = 0
     for partition in (None, "day"):
         with world(seed, (0, 3, 130, 7)) as here:
@@ -40,7 +40,7 @@ def every_file_operation(seed: int, folder: Path) -> int:
 
 
 def at_random(kills: int, seed: int, folder: Path) -> int:
-    """Kill exports at random moments, so many times in all; return how many folders differ from what they should be."""
+    """Kill exports at random moments, so many times in all; return the number of folders that differ."""
     wrong, done = 0, 0
     for number in count():
         if done >= kills:
@@ -66,7 +66,7 @@ def at_random(kills: int, seed: int, folder: Path) -> int:
 
 
 def _go_on(here: World, random: Random) -> None:
-    """Let an hour pass, with events new and late."""
+    """Advance the clock by an hour, with new and late events."""
     here.clock.advance(3600)
     for name in here.job.accounts:
         for _ in range(random.randint(0, 150)):
@@ -74,7 +74,7 @@ def _go_on(here: World, random: Random) -> None:
 
 
 def _death(random: Random) -> Death:
-    """A moment that is mostly within an export, and more often near its beginning."""
+    """Return a moment that is mostly within an export, and more often near its beginning."""
     part = random.random() ** 2
     return random.choice(
         [
@@ -86,7 +86,7 @@ def _death(random: Random) -> Death:
 
 
 def main() -> None:
-    """Kill, and exit with 1 if any export ended in other bytes than it should."""
+    """Kill exports, and exit with 1 if any ended in other bytes than it should."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=100, help="how many at random moments")
     parser.add_argument("--seed", type=int, default=0)

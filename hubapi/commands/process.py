@@ -1,4 +1,4 @@
-"""How a command ends: its exit status, a mistake in a line or two, and Ctrl-C and SIGTERM."""
+"""The process of a command: its exit status, its last line if it fails, and the signals that stop it."""
 
 import os
 import signal
@@ -11,15 +11,15 @@ from typing import NoReturn, TypeVar
 import anyio
 from attrs import define, field, frozen
 
-from hubapi.commands.summary import new_console, say
+from hubapi.commands.console import new_console, print_line
 from hubapi.errors import ConfigurationError, HubError
 
 T = TypeVar("T")
 
-PARTLY = 1
-"""Some of it failed; or all of it, through no mistake of the command's."""
-MISTAKE = 2
-"""The command can't work as it is: click's own status for that, too."""
+FAILED = 1
+"""The exit status if some or all of the work failed."""
+USAGE = 2
+"""The exit status if the command can't work as it was given: the one that click uses."""
 
 _PATIENCE_S = 1.0
 _SHOW_CURSOR = "\x1b[?25h"
@@ -27,26 +27,26 @@ _SHOW_CURSOR = "\x1b[?25h"
 
 @frozen
 class _Stopped(Exception):
-    """A signal has ended the work."""
+    """A signal has stopped the work."""
 
     signum: int
 
 
 @contextmanager
-def exits(
-    *, stopped: str = "stopped", told: Callable[[HubError | None], None] | None = None
-) -> Generator[None, None, None]:
-    """Turn what a command fails with into a line and an exit status: 1, 2, or 128 and a signal's number.
+def exit_on_failure(
+    *, stopped: str = "stopped", on_failure: Callable[[HubError | None], None] | None = None
+) -> Generator[None]:
+    """Turn a failure inside the block into a line on standard error and an exit status: 1, 2, or 128 + a signal.
 
     Args:
-        stopped: What to say after a signal.
-        told: Called before the exit, with the error, or None after a signal.
+        stopped: The line after a signal.
+        on_failure: Called before the exit, with the error, or with None after a signal.
     """
     failure: HubError | None = None
     try:
         yield
     except HubError as error:
-        status = MISTAKE if isinstance(error, ConfigurationError) else PARTLY
+        status = USAGE if isinstance(error, ConfigurationError) else FAILED
         failure = error
     except _Stopped as stop:
         status = 128 + stop.signum
@@ -54,22 +54,22 @@ def exits(
         status = 128 + signal.SIGINT
     else:
         return
-    say(new_console(stderr=True), stopped if failure is None else f"Error: {failure.reason}")
-    if told is not None:
-        told(failure)
+    print_line(new_console(stderr=True), stopped if failure is None else f"Error: {failure.reason}")
+    if on_failure is not None:
+        on_failure(failure)
     sys.exit(status)
 
 
 def run(work: Callable[[], Awaitable[T]]) -> T:
-    """Do a command's work, and return what it returns: inside `exits`.
+    """Run a command's work, inside `exit_on_failure`, and return its result.
 
-    A first Ctrl-C or SIGTERM cancels it, a second one ends the process at once.
+    The first Ctrl-C or SIGTERM cancels it, the second one ends the process at once.
     """
     return anyio.run(work if os.name != "posix" else partial(_stoppable, work))
 
 
 async def _stoppable(work: Callable[[], Awaitable[T]]) -> T:
-    # A shell lets what it runs in the background ignore Ctrl-C: that is for others.
+    # A shell makes background processes ignore Ctrl-C: it is meant for others.
     signals = [signal.SIGTERM] + [signal.SIGINT] * (signal.getsignal(signal.SIGINT) is not signal.SIG_IGN)
     stop = _Stop()
     done: list[T] = []
@@ -92,7 +92,7 @@ async def _stoppable(work: Callable[[], Awaitable[T]]) -> T:
 
 @define
 class _Stop:
-    """Ends the work at the first signal, and the process at the second."""
+    """Cancels the work at the first signal, and ends the process at the second."""
 
     scope: anyio.CancelScope = field(factory=anyio.CancelScope)
     signum: int = 0
@@ -103,7 +103,10 @@ class _Stop:
         self.scope.cancel()
         with anyio.move_on_after(_PATIENCE_S):
             _end(await anext(received))
-        say(new_console(stderr=True), "finishing what is being written; Ctrl-C again stops at once, and loses nothing")
+        print_line(
+            new_console(stderr=True),
+            "finishing a file that is being written; Ctrl-C again stops now, and loses nothing",
+        )
         _end(await anext(received))
 
 

@@ -1,4 +1,4 @@
-"""`since="last"`: run after run, each event once, late ones and those at the border too."""
+"""`since="last"`: run after run, each event once, also late ones and those at the boundary."""
 
 import json
 from collections import Counter
@@ -27,7 +27,7 @@ TICK = timedelta(microseconds=1)
 
 @pytest.fixture
 def clock() -> VirtualClock:
-    """The server's, which only moves by hand; the hub's own is somewhere else altogether."""
+    """The server's clock, which is only advanced by hand; the hub has another one."""
     return VirtualClock(NOW)
 
 
@@ -46,7 +46,7 @@ async def last(fake: FakeHub, folder: Path, *accounts: str, **options: Any) -> E
 
 
 def runs(folder: Path, account: str = "acme") -> list[Path]:
-    """The files of an account, the first run's first."""
+    """Return the files of an account, in the order of runs."""
     found = list(folder.glob(f"{account}.jsonl")) + list(folder.glob(f"{account}@*.jsonl"))
     return sorted(found, key=lambda path: int(path.stem.partition("@")[2] or 1))
 
@@ -60,7 +60,7 @@ def times(path: Path) -> list[str]:
 async def test_over_all_runs_each_event_comes_once(
     fake: FakeHub, clock: VirtualClock, tmp_path: Path, seed: int, with_ids: bool
 ) -> None:
-    """Whenever a run comes, and however late an event, up to ten minutes."""
+    """Whenever a run starts, and with events up to ten minutes late."""
     random = Random(seed)  # noqa: S311 - meant to repeat
     if not with_ids:
 
@@ -72,7 +72,7 @@ async def test_over_all_runs_each_event_comes_once(
     for _ in range(8):
         now = datetime.fromtimestamp(clock.time(), UTC)
         for _ in range(random.choice([0, 5, 130])):
-            # Some share a whole second, some are at the very border of what this run or the next will read.
+            # Some share a whole second, some are at the very boundary of what this run or the next will read.
             ago = random.choice([*[timedelta(seconds=random.randint(0, 500))] * 5, SETTLES, SETTLES + TICK, OVERLAP])
             late_s = random.choice([0, 0, random.uniform(0, 600 - ago.total_seconds())])
             fake.add_event("acme", at=now - ago, visible_in_s=late_s)
@@ -98,12 +98,12 @@ def stripped(line: bytes) -> dict[str, str]:
 
 
 def instant(text: str) -> tuple[datetime, str]:
-    """Python reads six digits of a second; the rest are compared as they stand."""
+    """Return a time to compare: Python reads six digits of a second, the rest is compared as text."""
     return datetime.fromisoformat(text[:19] + "+00:00"), text[19:-1].ljust(10, "0") if "." in text else "." + "0" * 9
 
 
-async def test_events_at_the_border_of_two_runs(fake: FakeHub, clock: VirtualClock, tmp_path: Path) -> None:
-    """What is as old as the end belongs to the next run; of equal ones some late, each comes once."""
+async def test_events_at_the_boundary_of_two_runs(fake: FakeHub, clock: VirtualClock, tmp_path: Path) -> None:
+    """An event at the end belongs to the next run; of equal events, some of them late, each comes once."""
     end = NOW - SETTLES
     before = [fake.add_event("acme", at=end - TICK) for _ in range(3)]
     at = [fake.add_event("acme", at=end) for _ in range(3)]
@@ -121,7 +121,7 @@ async def test_events_at_the_border_of_two_runs(fake: FakeHub, clock: VirtualClo
 
 
 async def test_run_again_at_once_there_is_nothing_new(fake: FakeHub, tmp_path: Path) -> None:
-    """An empty file says so; what stands is not touched."""
+    """The file is empty, and the other files stay as they are."""
     fake.add_event("acme", at=NOW - timedelta(minutes=2))
     await last(fake, tmp_path)
     before = contents(tmp_path)
@@ -135,7 +135,7 @@ async def test_run_again_at_once_there_is_nothing_new(fake: FakeHub, tmp_path: P
 async def test_an_account_that_comes_later_is_read_from_its_beginning(
     fake: FakeHub, clock: VirtualClock, tmp_path: Path
 ) -> None:
-    """The others go on from where they were."""
+    """The others continue from their last run."""
     await last(fake, tmp_path)
     new = fake.add_event("acme", at=NOW)
     clock.advance(3600)
@@ -149,7 +149,7 @@ async def test_an_account_that_comes_later_is_read_from_its_beginning(
 async def test_an_account_that_failed_holds_up_no_other(
     fake: FakeHub, clock: VirtualClock, tmp_path: Path, after: int
 ) -> None:
-    """And is read from where it should have been, whatever was read of it."""
+    """It is read from its earlier beginning, whatever was read of it."""
     fake.inject(faults.Status(503), path="/v2/auditlogs/acme", operation="audit_logs.list", after=after)
     first = await last(fake, tmp_path, "acme", "other")
     new = {name: fake.add_event(name, at=NOW) for name in ("acme", "other")}
@@ -165,10 +165,10 @@ async def test_an_account_that_failed_holds_up_no_other(
     assert not list(tmp_path.glob(".*.part"))
 
 
-async def test_a_failure_in_a_later_run_is_made_up_for_by_the_next(
+async def test_the_run_after_a_failure_reads_what_is_missing(
     fake: FakeHub, clock: VirtualClock, tmp_path: Path
 ) -> None:
-    """From the end of the last good one."""
+    """From the end of the last successful run."""
     await last(fake, tmp_path)
     added = [fake.add_event("acme", at=NOW)]
     clock.advance(3600)
@@ -182,10 +182,10 @@ async def test_a_failure_in_a_later_run_is_made_up_for_by_the_next(
     assert added == ids(tmp_path / "acme@3.jsonl")
 
 
-async def test_an_interrupted_run_goes_on_with_its_own_window(
+async def test_an_interrupted_run_is_continued_with_its_own_window(
     fake: FakeHub, clock: VirtualClock, tmp_path: Path
 ) -> None:
-    """What came since belongs to the next one."""
+    """Newer events belong to the next one."""
     await last(fake, tmp_path, "acme", "other")
     inside = [fake.add_event("acme", at=NOW + timedelta(seconds=n)) for n in range(250)]
     clock.advance(3600)
@@ -208,10 +208,10 @@ async def test_an_interrupted_run_goes_on_with_its_own_window(
     assert [1, 2, 3] == [run.number for run in found.runs]
 
 
-async def test_who_is_not_asked_for_any_more_holds_up_nobody(
+async def test_an_account_that_was_dropped_holds_up_no_other(
     fake: FakeHub, clock: VirtualClock, tmp_path: Path
 ) -> None:
-    """An interrupted run is over for those who have finished it."""
+    """An interrupted run is over for the accounts that have finished it."""
 
     def stop(progress: Progress) -> None:
         if progress.account == "other":
@@ -228,10 +228,10 @@ async def test_who_is_not_asked_for_any_more_holds_up_nobody(
     assert fake.event_ids("other")[::-1] == ids(tmp_path / "other@3.jsonl")
 
 
-async def test_a_part_that_a_killed_run_has_left_is_not_the_next_run_s(
+async def test_the_part_file_of_a_killed_run_is_not_used_by_the_next(
     fake: FakeHub, clock: VirtualClock, tmp_path: Path
 ) -> None:
-    """Killed between the manifest and its part's end; what it holds has been written."""
+    """Killed after the manifest was written, before the part file was removed: its events are in the log."""
     recent = [fake.add_event("acme", at=NOW - timedelta(minutes=5, seconds=n)) for n in range(20)]
     await last(fake, tmp_path)
     lines = (tmp_path / "acme.jsonl").read_bytes().splitlines(keepends=True)
@@ -245,8 +245,10 @@ async def test_a_part_that_a_killed_run_has_left_is_not_the_next_run_s(
     assert [".lock", "acme.jsonl", "acme@2.jsonl", "manifest.json"] == list(contents(tmp_path))
 
 
-async def test_an_export_with_a_window_can_be_gone_on_from(fake: FakeHub, clock: VirtualClock, tmp_path: Path) -> None:
-    """From its end; who failed there, from its beginning, and not before that."""
+async def test_an_export_with_a_window_can_be_followed_by_since_last(
+    fake: FakeHub, clock: VirtualClock, tmp_path: Path
+) -> None:
+    """From its end; accounts that failed, from its beginning."""
     since = NOW - timedelta(days=20)
     for name in ("acme", "other"):
         fake.add_event(name, at=since - timedelta(minutes=5))
@@ -266,17 +268,17 @@ def since_then(fake: FakeHub, account: str, since: datetime) -> list[str]:
 
 
 async def test_an_end_before_the_last_one_is_refused(fake: FakeHub, tmp_path: Path) -> None:
-    """There is nothing between them, and nothing is begun."""
+    """The window would be empty, and nothing is begun."""
     await last(fake, tmp_path)
     before = contents(tmp_path)
 
-    with pytest.raises(ConfigurationError, match=r"nothing lies between since \(2026-01-31T23:59:00Z\) and until"):
+    with pytest.raises(ConfigurationError, match=r"the window is empty: since is 2026-01-31T23:59:00Z, and until is"):
         await last(fake, tmp_path, until=NOW - timedelta(days=1))
     assert before == contents(tmp_path)
 
 
 async def test_by_day_each_run_has_its_own_files(fake: FakeHub, clock: VirtualClock, tmp_path: Path) -> None:
-    """A day's late events stand beside those of the run before."""
+    """Late events of a day are in a file next to that of the run before."""
     late = fake.add_event("acme", at=NOW - SETTLES - TICK, visible_in_s=30)
     await last(fake, tmp_path, partition="day")
     new = fake.add_event("acme", at=NOW + timedelta(hours=1))

@@ -1,4 +1,4 @@
-"""One account's way into its file: page by page from the server, through the walk, to the part, and finished."""
+"""The export of one account: from the server page by page, through the walk, to the part file and the finished log."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -11,50 +11,49 @@ import anyio.to_thread
 from attrs import define, field, frozen
 
 from hubapi._datetimes import from_ns, timestamp_ns
-from hubapi._pipeline.pipeline import Pipeline
 from hubapi.errors import ConfigurationError, HubError
-from hubapi.export.asking import read_page
 from hubapi.export.folder import Folder
+from hubapi.export.log_walk import LogWalk, LongestPage, ResumePointLost
 from hubapi.export.manifest import Log
-from hubapi.export.pages import Line, Page, lines_of, page_operation, time_of
-from hubapi.export.parts import Part
+from hubapi.export.pages import Line, Page, split_page, time_of
+from hubapi.export.part_file import PartFile
 from hubapi.export.report import AccountReport, Progress
-from hubapi.export.walk import Longest, Misplaced, Walk
+from hubapi.export.requests import LogRequests
 
 T = TypeVar("T")
 
 _FLUSH_S = 5.0
-"""How long what was read is held at most before it is written: a process may be killed."""
+"""The longest time that events are held in memory before they are written: a process may be killed."""
 
 
 @frozen
-class Threads:
-    """How many readers may be on the disk at a time, while they read and when they finish a log."""
+class DiskThreads:
+    """The limits of threads that use the disk, while accounts are read and while logs are finished."""
 
     reading: anyio.CapacityLimiter
     finishing: anyio.CapacityLimiter
 
 
 @define
-class Reader:
+class AccountExport:
     """Exports one account.
 
     Args:
-        pipeline: What to ask with.
-        folder: Where to.
-        account: Whose log.
-        longest: What all readers of a server learn of its pages.
-        batch: Bytes to gather before they are written.
-        threads: How many may be on the disk at a time.
-        progress: Whom to tell.
+        requests: Sends the requests.
+        folder: The folder to export to.
+        account: The organisation or user.
+        longest: The longest page, shared by all accounts.
+        batch: Bytes to collect before they are written.
+        threads: Limits the threads that use the disk.
+        progress: Called after each page, and when the account is finished.
     """
 
-    pipeline: Pipeline
+    requests: LogRequests
     folder: Folder
     account: str
-    longest: Longest
+    longest: LongestPage
     batch: int
-    threads: Threads
+    threads: DiskThreads
     progress: Callable[[Progress], None] | None
     report: AccountReport = field(init=False)
     _pages: int = field(default=0, init=False)
@@ -65,7 +64,7 @@ class Reader:
         self.report = AccountReport(account=self.account)
 
     async def run(self) -> None:
-        """Export it; a failure is in the report and in the manifest, and stops nobody else."""
+        """Export the account. A failure is recorded in the report and in the manifest, not raised."""
         log = self.folder.run.accounts[self.account]
         try:
             if log.state != "done":
@@ -75,7 +74,7 @@ class Reader:
             await self._fail(error)
         else:
             self.report = self._reported(events=log.events, files=files)
-        self._tell(self.report.events, done=True)
+        self._show_progress(self.report.events, done=True)
 
     def _reported(self, **more: Any) -> AccountReport:
         return AccountReport(account=self.account, pages=self._pages, repeated=self._repeated, **more)
@@ -86,21 +85,21 @@ class Reader:
         try:
             try:
                 await self._read_all(part, self._walk_from(read))
-            except Misplaced:
+            except ResumePointLost:
                 await self._on_disk(part.start_over, self.threads.reading)
                 await self._read_all(part, self._walk_from(None))
-            log, seam = await self._on_disk(partial(self.folder.write, self.account, part), self.threads.finishing)
+            log, overlap = await self._on_disk(partial(self.folder.write, self.account, part), self.threads.finishing)
         except BaseException:
-            # Also when cancelled: what was read need not be asked for again.
+            # Also when cancelled: what was read need not be requested again.
             with anyio.CancelScope(shield=True), suppress(OSError):
-                await anyio.to_thread.run_sync(part.rest)
+                await anyio.to_thread.run_sync(part.close)
             raise
-        # All that wait for the manifest wait together: they are written at once.
-        await self._on_disk(partial(self.folder.finish, self.account, part, log, seam), None)
+        # Not limited: all threads that wait for the manifest are served by the same write.
+        await self._on_disk(partial(self.folder.finish, self.account, part, log, overlap), None)
         return log
 
-    def _walk_from(self, read: Page | None) -> Walk:
-        return Walk(
+    def _walk_from(self, read: Page | None) -> LogWalk:
+        return LogWalk(
             since_ns=self.folder.since_ns(self.account),
             until_ns=timestamp_ns(self.folder.run.until),
             longest=self.longest,
@@ -108,18 +107,17 @@ class Reader:
             read=read,
         )
 
-    async def _read_all(self, part: Part, walk: Walk) -> None:
-        clock = self.pipeline.session.clock
+    async def _read_all(self, part: PartFile, walk: LogWalk) -> None:
+        clock = self.requests.clock
         self._flushed = clock.monotonic()
         while not walk.done:
-            operation = page_operation(self.account, walk.number, *walk.asks)
-            page, content = await read_page(self.pipeline, operation)
-            fresh = walk.take(lines_of(page, content))
+            page = split_page(*await self.requests.page(self.account, walk.number, *walk.requested_window))
+            fresh = walk.take(page)
             if part.add(fresh) or clock.monotonic() > self._flushed + _FLUSH_S:
                 await self._on_disk(part.flush, self.threads.reading)
                 self._flushed = clock.monotonic()
             self._pages, self._repeated = self._pages + 1, walk.repeated
-            self._tell(part.events, oldest=fresh[-1] if fresh else None)
+            self._show_progress(part.events, oldest=fresh[-1] if fresh else None)
 
     async def _on_disk(self, work: Callable[[], T], limiter: anyio.CapacityLimiter | None) -> T:
         try:
@@ -131,10 +129,10 @@ class Reader:
 
     async def _fail(self, error: HubError) -> None:
         self.report = self._reported(error=error)
-        with suppress(HubError):  # on a full disk the manifest says that it waits, which is true as well
+        with suppress(HubError):  # on a full disk the manifest says that the account is waiting, which is true as well
             await anyio.to_thread.run_sync(partial(self.folder.fail, self.account, str(error)))
 
-    def _tell(self, events: int, *, oldest: Line | None = None, done: bool = False) -> None:
+    def _show_progress(self, events: int, *, oldest: Line | None = None, done: bool = False) -> None:
         if self.progress is None:
             return
         reached_ns = None if oldest is None else time_of(oldest)

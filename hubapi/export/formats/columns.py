@@ -1,4 +1,4 @@
-"""An event as a row of a table. What has no column, or doesn't fit into its own, stands in `other`: nothing is lost."""
+"""An event as a row of a table. Whatever has no column, or doesn't fit into its column, is in `other`."""
 
 from collections.abc import Sequence
 from typing import TypeAlias
@@ -9,15 +9,15 @@ TEXTS = ("timestamp", "account", "action", "name", "actor", "action_description"
 COLUMNS = (*TEXTS, "data", "other")
 
 Row: TypeAlias = tuple[str | None, ...]
-"""A cell for each column, None where the event has nothing for it.
+"""A cell for each column, None if the event has no value for it.
 
-`data` and `other` are compact JSON, their values spelled as they came. `other` is an object of what has no column; or
-the whole line, where that is no object or no UTF-8.
+`data` and `other` are compact JSON, their values spelled as they came. `other` is an object of the values without a
+column; or the whole line, if that is not an object or not UTF-8.
 """
 
 
 class _Event(msgspec.Struct, forbid_unknown_fields=True):
-    """The usual event: it has a column for everything."""
+    """A usual event: every value has a column."""
 
     timestamp: str | None = None
     account: str | None = None
@@ -40,7 +40,7 @@ def row_of(line: bytes, unfit: Sequence[str] = ()) -> Row:
 
     Args:
         line: The event, in the bytes that came.
-        unfit: Columns that can't hold what this event has for them: it goes to `other`.
+        unfit: Columns that can't hold this event's value, which goes to `other`.
 
     Example:
         >>> row_of(b'{"action": "repo.tag.push", "name": 5, "data": {"tag": "v1"}, "new": [1.0]}')

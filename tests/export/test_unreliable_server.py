@@ -1,4 +1,4 @@
-"""What the way to the server and the server itself do to an export: every event is written once all the same."""
+"""Exports over an unreliable network and from an unreliable server: every event is written once all the same."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -38,7 +38,7 @@ def orgs(fake: FakeHub, count: int, events: int) -> list[str]:
 
 
 async def test_fifty_thousand_events_on_a_bad_day(tmp_path: Path) -> None:
-    """429s, tokens that end, 5xx, HTML, half answers, dropped and slow connections, and logs that grow meanwhile."""
+    """429s, tokens that expire, 5xx, HTML, half responses, dropped and slow connections, and logs that grow."""
     async with VirtualClock(NOW) as clock:
         fake = FakeHub(seed=1, clock=clock, limit=RateLimitPolicy(180), token_lifetime_s=40)
         names = orgs(fake, 10, 5_000)
@@ -61,7 +61,7 @@ async def test_fifty_thousand_events_on_a_bad_day(tmp_path: Path) -> None:
 
 
 async def test_a_bad_day_over_real_connections(tmp_path: Path) -> None:
-    """The same on loopback, smaller: the limits are real, and so are the connections that break."""
+    """The same on loopback, smaller: with real limits, and real connections that break."""
     fake = FakeHub(seed=2, limit=RateLimitPolicy(20, window_s=0.4), token_lifetime_s=1)
     names = orgs(fake, 8, 330)
     for fault, _ in FAULTS:
@@ -82,7 +82,7 @@ async def test_a_bad_day_over_real_connections(tmp_path: Path) -> None:
 async def test_a_page_size_that_is_ignored_for_a_while(
     tmp_path: Path, after: int, times: int | None, size: int
 ) -> None:
-    """The server gives its own instead (D14): its pages shrink, and their numbers mean other events."""
+    """The server uses its own instead (D14): its pages shrink, and their numbers mean other events."""
     fake = FakeHub(seed=3)
     names = orgs(fake, 1, 730)
     fake.inject(faults.PageSize(size), operation="audit_logs.list", after=after, times=times)
@@ -98,7 +98,7 @@ async def test_a_page_size_that_is_ignored_for_a_while(
 async def test_a_log_that_begins_with_a_page_of_the_server_s_own_size(
     tmp_path: Path, size: int, times: int | None
 ) -> None:
-    """It is not taken for a short last one, although others have shown that pages are longer."""
+    """It is not taken for a short last page, although pages of other logs are longer."""
     fake = FakeHub(seed=3)
     names = orgs(fake, 2, 230)
     fake.inject(faults.PageSize(size), path="/v2/auditlogs/org-1", operation="audit_logs.list", times=times)
@@ -127,7 +127,7 @@ async def test_the_end_follows_the_server_s_clock(tmp_path: Path, offset_s: int,
     assert int(not known) == fake.count(operation="audit_logs.actions")
 
 
-async def test_each_login_has_a_budget_of_its_own(tmp_path: Path) -> None:
+async def test_each_login_has_its_own_rate_limit(tmp_path: Path) -> None:
     """Twelve organisations of six pages, at ten requests a minute each: all are read within the minute."""
     async with VirtualClock(NOW) as clock:
         fake = FakeHub(seed=5, clock=clock, limit=RateLimitPolicy(10))
@@ -146,7 +146,7 @@ async def test_each_login_has_a_budget_of_its_own(tmp_path: Path) -> None:
 
 
 async def test_a_login_that_fails_fails_its_accounts_alone(tmp_path: Path) -> None:
-    """Also where it is the first: the server's clock is asked of another then."""
+    """Also if it is the first: the server's time is then requested with another login."""
     fake = FakeHub(seed=6)
     names = orgs(fake, 4, 150)
     bad = OrgAccessToken("org-0", "dckr_oat_wrong")
@@ -167,8 +167,8 @@ async def test_a_login_that_fails_fails_its_accounts_alone(tmp_path: Path) -> No
     assert finished(fake, names) == read(tmp_path, names)
 
 
-async def test_where_nobody_can_log_in_nothing_is_begun(tmp_path: Path) -> None:
-    """The error is the login's own."""
+async def test_nothing_is_begun_if_no_login_works(tmp_path: Path) -> None:
+    """The error is that of the login."""
     fake = FakeHub(seed=6)
     names = orgs(fake, 2, 10)
     async with AsyncHub(Password("moby", "wrong"), transport=fake.transport()) as hub:

@@ -1,4 +1,4 @@
-"""A part becomes a log: oldest first, counted, hashed, and put in place in one step or not at all."""
+"""From a part file to a log: oldest first, counted, hashed, and put in place in one step or not at all."""
 
 import errno
 import hashlib
@@ -13,9 +13,9 @@ from attrs import frozen
 
 from hubapi import ConfigurationError
 from hubapi._datetimes import SECOND_NS
-from hubapi.export.finish import Finisher, Target
 from hubapi.export.formats import Format, format_of
-from hubapi.export.parts import Part
+from hubapi.export.log_writer import LogPaths, LogWriter
+from hubapi.export.part_file import PartFile
 from tests.export.folders import contents
 from tests.export.simulated_log import BEGIN_NS, Event
 
@@ -23,13 +23,13 @@ DAY_NS = 86_400 * SECOND_NS
 FAR_NS = BEGIN_NS + 10_000 * DAY_NS
 
 
-def target(folder: Path, *, run: int = 1, by_day: bool = False, form: Format | None = None) -> Target:
-    return Target(folder=folder, account="acme", run=run, format=form or format_of("jsonl"), by_day=by_day)
+def paths(folder: Path, *, run: int = 1, by_day: bool = False, form: Format | None = None) -> LogPaths:
+    return LogPaths(folder=folder, account="acme", run=run, format=form or format_of("jsonl"), by_day=by_day)
 
 
-def part_of(folder: Path, lines: list[bytes]) -> Part:
-    """A part with these lines, the newest first."""
-    part = Part(folder / ".acme.part")
+def part_of(folder: Path, lines: list[bytes]) -> PartFile:
+    """Return a part file with these lines, newest first."""
+    part = PartFile(folder / ".acme.part")
     part.open()
     part.add(lines)
     part.flush()
@@ -46,10 +46,10 @@ def names(folder: Path) -> list[str]:
 
 
 def test_a_log_is_whole_counted_and_hashed(tmp_path: Path) -> None:
-    """And the manifest's entry says what is on the disk."""
+    """The manifest's entry is that of the file on the disk."""
     events = [line(BEGIN_NS + n * DAY_NS // 2, "ab"[n % 2]) for n in range(5)]
 
-    log = Finisher(target(tmp_path), FAR_NS).finish(part_of(tmp_path, events[::-1]), "2026-01-01T00:00:00Z")
+    log = LogWriter(paths(tmp_path), FAR_NS).write(part_of(tmp_path, events[::-1]), "2026-01-01T00:00:00Z")
 
     whole = b"".join(event + b"\n" for event in events)
     (entry,) = log.files
@@ -65,11 +65,11 @@ def test_a_log_is_whole_counted_and_hashed(tmp_path: Path) -> None:
 
 
 def test_an_empty_log_is_a_log(tmp_path: Path) -> None:
-    """A file without events says that there were none; where there is one a day, there is none."""
+    """It is a file without events; with one file per day there is none."""
     (whole, by_day) = (tmp_path / "whole", tmp_path / "by_day")
     for folder in (whole, by_day):
         folder.mkdir()
-        log = Finisher(target(folder, by_day=folder is by_day), FAR_NS).finish(part_of(folder, []), None)
+        log = LogWriter(paths(folder, by_day=folder is by_day), FAR_NS).write(part_of(folder, []), None)
         assert ("done", 0) == (log.state, log.events)
 
     assert (["acme.jsonl"], []) == (names(whole), names(by_day))
@@ -77,7 +77,7 @@ def test_an_empty_log_is_a_log(tmp_path: Path) -> None:
 
 def test_only_their_owner_may_read_the_files(tmp_path: Path) -> None:
     """Nor may others list the folder of an account."""
-    Finisher(target(tmp_path, by_day=True), FAR_NS).finish(part_of(tmp_path, [line(BEGIN_NS)]), None)
+    LogWriter(paths(tmp_path, by_day=True), FAR_NS).write(part_of(tmp_path, [line(BEGIN_NS)]), None)
 
     assert 0o600 == stat.S_IMODE((tmp_path / "acme" / "2026-01-01.jsonl").stat().st_mode)
     assert 0o700 == stat.S_IMODE((tmp_path / "acme").stat().st_mode)
@@ -93,7 +93,7 @@ def test_a_file_a_day(tmp_path: Path) -> None:
         line(BEGIN_NS + 7 * DAY_NS),
     ]
 
-    log = Finisher(target(tmp_path, by_day=True), FAR_NS).finish(part_of(tmp_path, events[::-1]), None)
+    log = LogWriter(paths(tmp_path, by_day=True), FAR_NS).write(part_of(tmp_path, events[::-1]), None)
 
     assert {
         "acme/2026-01-01.jsonl": events[0] + b"\n" + events[1] + b"\n",
@@ -110,7 +110,7 @@ def test_days_out_of_order_lose_nothing(tmp_path: Path) -> None:
     days = [0, 1, 0, 3, 5, 6, 0, 7, 4, 9]
     events = [line(BEGIN_NS + day * DAY_NS, name=f"{n}") for n, day in enumerate(days)]
 
-    log = Finisher(target(tmp_path, by_day=True), FAR_NS).finish(part_of(tmp_path, events[::-1]), None)
+    log = LogWriter(paths(tmp_path, by_day=True), FAR_NS).write(part_of(tmp_path, events[::-1]), None)
 
     found = [event for name in names(tmp_path) for event in (tmp_path / name).read_bytes().splitlines()]
     assert sorted(events) == sorted(found)
@@ -119,15 +119,15 @@ def test_days_out_of_order_lose_nothing(tmp_path: Path) -> None:
 
 
 def test_what_the_next_run_reads_again_is_remembered(tmp_path: Path) -> None:
-    """From the seam on, with its time and its identity; of two alike, both."""
+    """From the overlap on, with its time and its identity; two equal events are two."""
     twin = b'{"timestamp":"2026-01-03T00:00:00Z"}'
     events = [line(BEGIN_NS, name="old"), line(BEGIN_NS + DAY_NS, name="at"), twin, twin, b'{"event_id":"undated"}']
-    finisher = Finisher(target(tmp_path), BEGIN_NS + DAY_NS)
+    writer = LogWriter(paths(tmp_path), BEGIN_NS + DAY_NS)
 
-    finisher.finish(part_of(tmp_path, events[::-1]), None)
+    writer.write(part_of(tmp_path, events[::-1]), None)
 
-    assert [BEGIN_NS + DAY_NS, BEGIN_NS + 2 * DAY_NS, BEGIN_NS + 2 * DAY_NS] == [at for at, _ in finisher.remembered]
-    first, second, third = [identity for _, identity in finisher.remembered]
+    assert [BEGIN_NS + DAY_NS, BEGIN_NS + 2 * DAY_NS, BEGIN_NS + 2 * DAY_NS] == [at for at, _ in writer.remembered]
+    first, second, third = [identity for _, identity in writer.remembered]
     assert ("at", second) == (first, third)
 
 
@@ -148,17 +148,17 @@ def test_what_the_next_run_reads_again_is_remembered(tmp_path: Path) -> None:
         (True, 2, "acme", True),
     ],
 )
-def test_nothing_is_written_over_what_is_not_ours(
+def test_files_of_the_user_are_not_overwritten(
     tmp_path: Path, by_day: bool, run: int, in_the_way: str, refused: bool
 ) -> None:
     """Neither a log nor a part nor a folder: it is named, before anything is asked of the server."""
     path = tmp_path / in_the_way
     path.parent.mkdir(exist_ok=True)
     path.write_text("mine")
-    wanted = target(tmp_path, run=run, by_day=by_day)
+    wanted = paths(tmp_path, run=run, by_day=by_day)
 
     if refused:
-        with pytest.raises(ConfigurationError, match=f"{path.name} is there, but not of this export"):
+        with pytest.raises(ConfigurationError, match=f"{path.name} exists, and does not belong to this export"):
             wanted.check_free()
     else:
         wanted.check_free()
@@ -166,25 +166,25 @@ def test_nothing_is_written_over_what_is_not_ours(
 
 
 def test_a_link_to_nowhere_is_in_the_way(tmp_path: Path) -> None:
-    """It would be replaced, and is not ours."""
+    """It would be replaced."""
     (tmp_path / "acme.jsonl").symlink_to(tmp_path / "nowhere")
 
-    with pytest.raises(ConfigurationError, match=r"acme\.jsonl is there"):
-        target(tmp_path).check_free()
+    with pytest.raises(ConfigurationError, match=r"acme\.jsonl exists"):
+        paths(tmp_path).check_free()
 
 
 @pytest.mark.parametrize(("there", "refused"), [(b'"1"\n', True), (b'"a"\n"b"\n', False)])
-def test_what_came_into_the_way_meanwhile_is_not_replaced(tmp_path: Path, there: bytes, refused: bool) -> None:
-    """But for the very log: an export was killed after it had put that in place, and before it could say so."""
+def test_a_file_that_was_created_in_the_meantime_is_not_replaced(tmp_path: Path, there: bytes, refused: bool) -> None:
+    """Except the same log: an export was killed after it had put it in place, and before the manifest had it."""
     (tmp_path / "acme.jsonl").write_bytes(there)
     part = part_of(tmp_path, [b'"b"', b'"a"'])
-    finisher = Finisher(target(tmp_path), FAR_NS)
+    writer = LogWriter(paths(tmp_path), FAR_NS)
 
     if refused:
-        with pytest.raises(FileExistsError, match=r"not of this export: '.*acme\.jsonl'"):
-            finisher.finish(part, None)
+        with pytest.raises(FileExistsError, match=r"does not belong to this export: '.*acme\.jsonl'"):
+            writer.write(part, None)
     else:
-        assert 2 == finisher.finish(part, None).events
+        assert 2 == writer.write(part, None).events
     assert {".acme.part": b'"b"\n"a"\n', "acme.jsonl": there} == contents(tmp_path)
 
 
@@ -205,16 +205,18 @@ class _Full:
     ("by_day", "events", "named"),
     [(False, 0, "acme.jsonl"), (False, 3, "acme.jsonl"), (True, 3, "acme/2026-01-01.jsonl")],
 )
-def test_a_full_disk_leaves_the_part_and_nothing_half_done(
+def test_a_full_disk_leaves_the_part_file_and_nothing_else(
     tmp_path: Path, by_day: bool, events: int, named: str
 ) -> None:
     """The error names the file that could not be written."""
     part = part_of(tmp_path, [line(BEGIN_NS + n) for n in range(events)])
     before = contents(tmp_path)
-    finisher = Finisher(target(tmp_path, by_day=by_day, form=Format(suffix=".jsonl", writer=_Full)), FAR_NS)
+    writer = LogWriter(
+        paths(tmp_path, by_day=by_day, form=Format(suffix=".jsonl", writer=_Full, count_events=lambda _: 0)), FAR_NS
+    )
 
     with pytest.raises(OSError, match="No space left on device") as raised:
-        finisher.finish(part, None)
+        writer.write(part, None)
 
     assert str(tmp_path / named) == raised.value.filename
     assert before == contents(tmp_path)

@@ -1,4 +1,4 @@
-"""A part on disk: it says itself how far a walk has come, whatever a crash has left at its end."""
+"""A part file: it records how far a walk has come, whatever a crash has left at its end."""
 
 import stat
 from pathlib import Path
@@ -10,17 +10,17 @@ from hypothesis import strategies as st
 
 from hubapi._datetimes import SECOND_NS
 from hubapi.export.pages import Page
-from hubapi.export.parts import Part
+from hubapi.export.part_file import PartFile
 from tests.export.simulated_log import BEGIN_NS, Event
 
 
 def lines(count: int, *, apart_ns: int = SECOND_NS) -> list[bytes]:
-    """Events, the newest first."""
+    """Return events, newest first."""
     return [Event(BEGIN_NS + n * apart_ns, f"e{n}").line for n in reversed(range(count))]
 
 
 def written(path: Path, *batches: list[bytes]) -> bytes:
-    part = Part(path)
+    part = PartFile(path)
     part.open()
     for batch in batches:
         part.add(batch)
@@ -30,7 +30,7 @@ def written(path: Path, *batches: list[bytes]) -> bytes:
 
 def test_a_new_part_is_empty_and_for_its_owner_only(tmp_path: Path) -> None:
     """Audit events name people."""
-    part = Part(tmp_path / "part")
+    part = PartFile(tmp_path / "part")
 
     assert part.open() is None
     assert (b"", 0o600) == (part.path.read_bytes(), stat.S_IMODE(part.path.stat().st_mode))
@@ -38,7 +38,7 @@ def test_a_new_part_is_empty_and_for_its_owner_only(tmp_path: Path) -> None:
 
 def test_what_is_added_is_written_when_it_is_flushed(tmp_path: Path) -> None:
     """In the order of the pages, and once so much has come."""
-    part = Part(tmp_path / "part", batch=1000)
+    part = PartFile(tmp_path / "part", batch=1000)
     part.open()
 
     assert [False, False, True] == [part.add([b"1" * 399]), part.add([b"2" * 199] * 2), part.add([b"4" * 399])]
@@ -54,14 +54,14 @@ def test_what_is_added_is_written_when_it_is_flushed(tmp_path: Path) -> None:
     cut=st.integers(0, 10_000),
     garbage=st.binary(max_size=40) | st.integers(1, 5000).map(bytes),
 )
-def test_whatever_a_crash_leaves_whole_events_are_gone_on_from(count: int, cut: int, garbage: bytes) -> None:
-    """Cut anywhere, with bytes or a block of zeros behind: what is kept are whole events, and all that were whole."""
+def test_a_part_file_is_continued_after_its_last_whole_event(count: int, cut: int, garbage: bytes) -> None:
+    """Cut anywhere, and followed by bytes or zeros: all whole events before that are kept."""
     events = lines(count)
     with TemporaryDirectory() as folder:
         path = Path(folder, "part")
         whole = written(path, events)[:cut]
         path.write_bytes(whole + garbage)
-        part = Part(path)
+        part = PartFile(path)
         page = part.open()
 
         kept = path.read_bytes().splitlines()
@@ -72,30 +72,30 @@ def test_whatever_a_crash_leaves_whole_events_are_gone_on_from(count: int, cut: 
         assert [*kept, b'{"next":1}'] == path.read_bytes().splitlines()
 
 
-def test_what_lies_behind_a_hole_is_read_anew(tmp_path: Path) -> None:
+def test_events_behind_a_hole_are_read_again(tmp_path: Path) -> None:
     """After a power cut a block may be zeros although a later one is written."""
     events = lines(9)
     whole = written(tmp_path / "part", events)
     size = len(events[0]) + 1
     (tmp_path / "part").write_bytes(whole[: 3 * size + 5] + bytes(size) + whole[4 * size + 5 :])
 
-    page = Part(tmp_path / "part").open()
+    page = PartFile(tmp_path / "part").open()
 
     assert page is not None
     assert events[:3] == page.lines
 
 
-@pytest.mark.parametrize(("apart_ns", "told"), [(SECOND_NS, 200), (SECOND_NS // 100, 301), (1, 1000)])
-def test_a_walk_is_told_of_the_last_three_seconds(tmp_path: Path, apart_ns: int, told: int) -> None:
-    """And of two hundred events at least, as many as it needs to find its place."""
+@pytest.mark.parametrize(("apart_ns", "count"), [(SECOND_NS, 200), (SECOND_NS // 100, 301), (1, 1000)])
+def test_a_walk_continues_from_the_last_three_seconds(tmp_path: Path, apart_ns: int, count: int) -> None:
+    """And from two hundred events at least."""
     events = lines(1000, apart_ns=apart_ns)
     written(tmp_path / "part", events)
-    part = Part(tmp_path / "part")
+    part = PartFile(tmp_path / "part")
 
     page = part.open()
 
     assert page is not None
-    assert (events[-told:], 1000) == (page.lines, part.events)
+    assert (events[-count:], 1000) == (page.lines, part.events)
 
 
 @settings(max_examples=50, deadline=None)
@@ -105,7 +105,7 @@ def test_the_oldest_come_first_whatever_their_size(sizes: list[int]) -> None:
     events = [b'"%d%b"' % (n, b"x" * size) for n, size in enumerate(sizes)]
     with TemporaryDirectory() as folder:
         written(Path(folder, "part"), events)
-        part = Part(Path(folder, "part"))
+        part = PartFile(Path(folder, "part"))
         part.open()
 
         assert events[::-1] == [line for block in part.oldest_first() for line in block]
@@ -115,7 +115,7 @@ def test_the_oldest_come_in_blocks(tmp_path: Path) -> None:
     """So that a log of any size takes the same memory."""
     events = lines(100_000)
     written(tmp_path / "part", events)
-    part = Part(tmp_path / "part")
+    part = PartFile(tmp_path / "part")
     part.open()
 
     blocks = list(part.oldest_first())
@@ -126,9 +126,9 @@ def test_the_oldest_come_in_blocks(tmp_path: Path) -> None:
 
 
 def test_starting_over_forgets(tmp_path: Path) -> None:
-    """What was read, and what was about to be written."""
+    """Also what was about to be written."""
     written(tmp_path / "part", lines(5))
-    part = Part(tmp_path / "part")
+    part = PartFile(tmp_path / "part")
     part.open()
     part.add([b"1"])
     part.start_over()
@@ -138,14 +138,14 @@ def test_starting_over_forgets(tmp_path: Path) -> None:
     assert (b"2\n", 1) == (part.path.read_bytes(), part.events)
 
 
-def test_resting_writes_the_rest_and_leaves_no_empty_part(tmp_path: Path) -> None:
-    """There is nothing to go on from in one."""
-    full, empty = Part(tmp_path / "full"), Part(tmp_path / "empty")
+def test_closing_writes_the_rest_and_leaves_no_empty_part(tmp_path: Path) -> None:
+    """There would be nothing to continue."""
+    full, empty = PartFile(tmp_path / "full"), PartFile(tmp_path / "empty")
     for part in (full, empty):
         part.open()
     full.add([b"1"])
-    full.rest()
-    empty.rest()
+    full.close()
+    empty.close()
 
     assert [("full", b"1\n")] == [(path.name, path.read_bytes()) for path in tmp_path.iterdir()]
 
@@ -153,7 +153,7 @@ def test_resting_writes_the_rest_and_leaves_no_empty_part(tmp_path: Path) -> Non
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
 def test_a_part_that_cannot_be_written_is_named() -> None:
     """The system names no file that is open already: /dev/full is always full."""
-    part = Part(Path("/dev/full"))
+    part = PartFile(Path("/dev/full"))
     part.add([b"1"])
 
     with pytest.raises(OSError, match="No space left on device: '/dev/full'"):
@@ -161,10 +161,10 @@ def test_a_part_that_cannot_be_written_is_named() -> None:
 
 
 def test_a_page_of_what_was_read_is_a_page(tmp_path: Path) -> None:
-    """With the times and identities that a walk looks at."""
+    """With the times and identities that a walk needs."""
     written(tmp_path / "part", lines(3))
 
-    page = Part(tmp_path / "part").open()
+    page = PartFile(tmp_path / "part").open()
 
     assert page is not None
     assert (BEGIN_NS, ["e2", "e1", "e0"]) == (page.last_ns, page.identities)

@@ -1,29 +1,42 @@
-"""What a person keeps in files: which accounts, and who to be for each of them."""
+"""The files that the options name: lists of accounts, and credentials."""
 
-import os
-import stat
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import BinaryIO, cast
 
+import click
+
+from hubapi import _files
 from hubapi._secret import Secret
 from hubapi.credentials import Credentials, OrgAccessToken, Password, PersonalAccessToken
 from hubapi.errors import ConfigurationError
 
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _SECRETS = ("password", "token", "org_token")
 _KEYS = frozenset({"username", *_SECRETS})
 
 
-def read_accounts(lines: Iterable[str]) -> list[str]:
-    r"""Return the accounts of a file: one name a line; what follows a `#` is for people.
+def read_accounts(path: Path) -> list[str]:
+    """Return the accounts of a file, or of standard input for `-`: one name per line, `#` begins a comment.
 
-    Args:
-        lines: Its lines.
+    Raises:
+        ConfigurationError: it can't be read.
+    """
+    try:
+        with click.open_file(str(path), encoding="utf-8") as file:
+            return account_names(file)
+    except OSError as error:
+        problem = f"{path} can't be read: {error.strerror or error}"
+    except UnicodeDecodeError:
+        problem = f"{path} is not a list of accounts: it is not UTF-8"
+    raise ConfigurationError(problem)
+
+
+def account_names(lines: Iterable[str]) -> list[str]:
+    r"""Return the names in some lines.
 
     Example:
-        >>> read_accounts(["# ours\n", "acme\n", "\n", "umbrella  # since May\n"])
+        >>> account_names(["# ours\n", "acme\n", "\n", "umbrella  # since May\n"])
         ['acme', 'umbrella']
     """
     names = (line.removeprefix("\ufeff").partition("#")[0].strip() for line in lines)
@@ -31,31 +44,28 @@ def read_accounts(lines: Iterable[str]) -> list[str]:
 
 
 def read_credentials(path: Path) -> dict[str, Credentials]:
-    """Return who to be for each account that a file in TOML has a table for.
+    """Return the credentials of a TOML file, by account.
 
-    A table holds `org_token`, or `username` with `password`, or `username` with `token`. Nobody but its owner may have
-    access to the file; a pipe is as good.
-
-    Args:
-        path: The file.
+    The table of an account holds `org_token`, or `username` with `password`, or `username` with `token`. The file must
+    not be readable by other users; it can be a pipe.
 
     Raises:
-        ConfigurationError: it can't be read, others have access to it, or it holds something else. No secret of it is
-            in the message.
+        ConfigurationError: it can't be read, other users have access to it, or it holds something else. The message has
+            no secret of it.
     """
     return {account: _credentials(account, table, path) for account, table in _tables(path).items()}
 
 
 def _tables(path: Path) -> Mapping[str, Mapping[str, Secret]]:
-    """Return the tables of a file, with nothing in them that could be shown by mistake."""
+    """Return the tables of a file, with every value wrapped so that it can't be shown by mistake."""
     try:
         with path.open("rb") as file:
             _check_private(file, path)
             found = _wrapped(tomllib.load(file))
     except tomllib.TOMLDecodeError as error:
-        problem = f"{path} is no TOML: {error.args[0]}"
+        problem = f"{path} is not TOML: {error.args[0]}"
     except UnicodeDecodeError:
-        problem = f"{path} is no TOML: it is not in UTF-8"
+        problem = f"{path} is not TOML: it is not UTF-8"
     except OSError as error:
         problem = f"{path} can't be read: {error.strerror or error}"
     except TypeError as error:
@@ -66,21 +76,19 @@ def _tables(path: Path) -> Mapping[str, Mapping[str, Secret]]:
 
 
 def _check_private(file: BinaryIO, path: Path) -> None:
-    """Refuse what others could have read: as ssh does with a key."""
-    status = os.fstat(file.fileno())
-    if os.name == "posix" and stat.S_ISREG(status.st_mode) and status.st_mode & _OTHERS:
-        raise ConfigurationError(f"others have access to {path}, which holds secrets: chmod 600 {path}")
+    if (mode := _files.shared_mode(file)) is not None:
+        raise ConfigurationError(f"{path} must not be readable by other users (its mode is {mode:o}): chmod 600 {path}")
 
 
 def _wrapped(document: Mapping[str, object]) -> Mapping[str, Mapping[str, Secret]]:
-    """Wrap all values. What is wrong is not repeated, not even a key: it may be a secret in the wrong place."""
+    """Wrap all values. An error repeats nothing of the file, not even a key: it may be a secret in the wrong place."""
     found: dict[str, dict[str, Secret]] = {}
     for account, table in document.items():
         if not isinstance(table, dict):
-            raise TypeError("something stands outside of a table: give each account one, such as [acme]")
+            raise TypeError("there is a value outside of a table: give each account a table, such as [acme]")
         entries = cast("dict[str, object]", table)
         if not entries.keys() <= _KEYS or not all(isinstance(value, str) for value in entries.values()):
-            raise TypeError(f"[{account}] may hold {', '.join(sorted(_KEYS))}, each of them a text, and nothing else")
+            raise TypeError(f"[{account}] may only hold {', '.join(sorted(_KEYS))}, each of them a text")
         found[account] = {key: Secret(cast("str", value)) for key, value in entries.items()}
     return found
 

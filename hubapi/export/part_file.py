@@ -1,36 +1,36 @@
-"""The part of a log that was read so far: a file of lines, the newest event first.
+"""The part of a log that has been read so far: a file with one event per line, newest first.
 
-The part itself says how far a walk has come, so nothing else has to be kept in step with it. What a crash may have left
-at its end, half a line or a block of zeros, is no JSON, and is cut off before the walk goes on.
+The file itself says how far the walk has come, so nothing else has to be kept in step with it. A crash may leave half a
+line or a block of zeros at its end: that is no JSON, and is cut off before the walk continues.
 
-All of it blocks; callers run it in a worker thread, some hundred kilobytes at a time.
+Everything here blocks. Callers run it in a worker thread, some hundred kilobytes at a time.
 """
 
 import os
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 from attrs import define, field
 
+from hubapi import _files
+from hubapi.export.log_walk import RESTART_OVERLAP_NS
 from hubapi.export.pages import UNREADABLE, Line, Page, time_of
-from hubapi.export.walk import SEAM_NS
 
 _BLOCK = 128 << 10
-_TAIL = 200  # lines at least that a walk is told of, to go on from
+_TAIL = 200  # the fewest lines that a walk continues from
 
 _check = msgspec.json.Decoder(msgspec.Raw).decode
 
 
 @define
-class Part:
-    """One log's part on disk.
+class PartFile:
+    """One log's part file.
 
     Args:
-        path: Where it is.
-        batch: Bytes to gather before they are written.
+        path: The file.
+        batch: Bytes to collect before they are written.
     """
 
     path: Path
@@ -40,11 +40,8 @@ class Part:
     _size: int = field(default=0, init=False)
 
     def open(self) -> Page | None:
-        """Begin, or go on: return the last events of what an earlier run has read, the newest first; None if nothing.
-
-        Only its owner may read it: audit events name people and addresses.
-        """
-        os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o600))
+        """Create the file, or continue one: return the last events that an earlier run has read, newest first."""
+        _files.create_if_missing(self.path)
         tail: deque[bytes] = deque()
         good = 0
         with self.path.open("r+b") as file:
@@ -60,13 +57,13 @@ class Part:
         return Page(list(tail)) if tail else None
 
     def start_over(self) -> None:
-        """Forget what was read."""
+        """Remove all events."""
         self.events, self._size = 0, 0
         self._pending.clear()
         os.truncate(self.path, 0)
 
     def add(self, lines: Sequence[Line]) -> bool:
-        """Take lines; return whether it is time to `flush`."""
+        """Take lines, and return whether enough are collected to `flush`."""
         if lines:
             piece = b"\n".join([*lines, b""])
             self._pending.append(piece)
@@ -75,20 +72,20 @@ class Part:
         return self._size >= self.batch
 
     def flush(self) -> None:
-        """Write what was taken."""
+        """Write the lines that were collected."""
         pieces, self._pending, self._size = self._pending, [], 0
         if pieces:
-            with naming(self.path), self.path.open("ab") as file:
+            with _files.naming_file(self.path), self.path.open("ab") as file:
                 file.writelines(pieces)
 
-    def rest(self) -> None:
-        """Write what was taken, and leave no empty part behind."""
+    def close(self) -> None:
+        """Write the lines that were collected; remove the file if there have been none."""
         self.flush()
         if not self.events:
             self.remove()
 
     def oldest_first(self) -> Iterator[list[bytes]]:
-        """Yield the lines in the order of time, without their ends, about a block of them at a time."""
+        """Yield the lines in the order of time, without their line ends, about a block of them at a time."""
         if not self.events:
             return
         with self.path.open("rb") as file:
@@ -105,18 +102,8 @@ class Part:
                     yield found
 
     def remove(self) -> None:
-        """Remove it."""
+        """Remove the file."""
         self.path.unlink(missing_ok=True)
-
-
-@contextmanager
-def naming(path: Path) -> Generator[None]:
-    """Let an error that comes from writing an open file say which it is: the system doesn't."""
-    try:
-        yield
-    except OSError as error:
-        error.filename = error.filename or str(path)
-        raise
 
 
 def _is_json(line: bytes) -> bool:
@@ -128,6 +115,6 @@ def _is_json(line: bytes) -> bool:
 
 
 def _is_past(line: bytes, last: bytes) -> bool:
-    """Say whether a line is so much newer than the last one that no anchor reaches it."""
+    """Return whether a line is so much newer than the last one that no restart reads it again."""
     time_ns, last_ns = time_of(line), time_of(last)
-    return time_ns is None or last_ns is None or time_ns > last_ns + SEAM_NS
+    return time_ns is None or last_ns is None or time_ns > last_ns + RESTART_OVERLAP_NS

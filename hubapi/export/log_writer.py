@@ -1,16 +1,14 @@
-"""From a part to the finished log: oldest first, in its format, durable, and put in place in one step.
+"""From a part file to the finished log: oldest first, in its format, on the disk, and put in place in one step.
 
-All of it blocks; callers run it in a worker thread.
+Everything here blocks. Callers run it in a worker thread.
 """
 
 import errno
 import hashlib
 import os
-import re
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
-from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -19,30 +17,34 @@ from typing import BinaryIO
 import msgspec
 from attrs import define, field, frozen
 
-from hubapi._datetimes import from_ns, parse_ns
+from hubapi import _files
+from hubapi._datetimes import from_ns, parse_ns, utc_day
 from hubapi.errors import ConfigurationError
 from hubapi.export.formats import Format, Writer
-from hubapi.export.manifest import Log, LogFile, sync_folder
+from hubapi.export.manifest import Log, LogFile
 from hubapi.export.pages import UNREADABLE, identity_of
-from hubapi.export.parts import Part, naming
+from hubapi.export.part_file import PartFile
 
 UNDATED = "undated"
+"""The day of events whose time can't be read."""
+
+_OPEN_DAYS = 3
 
 
-class _Fact(msgspec.Struct):
+class _Facts(msgspec.Struct):
+    """The fields of an event that are counted."""
+
     timestamp: str | None = None
     action: str | None = None
 
 
-_fact = msgspec.json.Decoder(_Fact).decode
-_all_facts = msgspec.json.Decoder(list[_Fact]).decode
-_UTC_DAY = re.compile(r"\d{4}-\d\d-\d\d[Tt]", re.ASCII)
-_OPEN_DAYS = 3
+_facts = msgspec.json.Decoder(_Facts).decode
+_all_facts = msgspec.json.Decoder(list[_Facts]).decode
 
 
 @frozen(kw_only=True)
-class Target:
-    """Where a log's files go: `<account>.jsonl`, `<account>/<day>.jsonl`; from the second run on with `@<run>`."""
+class LogPaths:
+    """The paths of a log: `<account>.jsonl` or `<account>/<day>.jsonl`, and `@<run>` from the second run on."""
 
     folder: Path
     account: str
@@ -52,7 +54,7 @@ class Target:
 
     @property
     def part(self) -> Path:
-        """Where the log is while it is read: `.<account>.part`. Each run has its own, as its window is another."""
+        """The part file: `.<account>.part`. Each run has its own, as its window is different."""
         return self.folder / f".{self.account}{self._run}.part"
 
     def name(self, day: str) -> str:
@@ -61,20 +63,22 @@ class Target:
         return f"{self.account}{file}{self._run}{self.format.suffix}"
 
     def check_free(self) -> None:
-        """Refuse to begin where something stands that no export of this folder has put there.
+        """Refuse to begin if a file is in the way that no export of this folder has written.
 
         Raises:
-            ConfigurationError: it names it.
+            ConfigurationError: there is one; the message names it.
         """
-        for path in (self.part, *self._places()):
+        for path in (self.part, *self._files()):
             if os.path.lexists(path):
-                raise ConfigurationError(f"{path} is there, but not of this export: move it, or give another folder")
+                raise ConfigurationError(
+                    f"{path} exists, and does not belong to this export: move it, or use another folder"
+                )
 
     @property
     def _run(self) -> str:
         return f"@{self.run}" if self.run > 1 else ""
 
-    def _places(self) -> Iterable[Path]:
+    def _files(self) -> Iterable[Path]:
         if not self.by_day:
             return [self.folder / self.name("")]
         days = self.folder / self.account
@@ -82,8 +86,8 @@ class Target:
 
 
 @define
-class _Open:
-    """A file that is being written, hidden until it is whole."""
+class _OpenFile:
+    """A file that is being written, hidden until it is complete."""
 
     name: str
     hidden: Path
@@ -93,42 +97,49 @@ class _Open:
 
 
 @define
-class Finisher:
+class LogWriter:
     """Writes one log.
 
     Args:
-        target: Where to.
-        seam_ns: From when on events are remembered, so that the next run can leave out what comes again.
+        paths: The files to write.
+        overlap_ns: The time from which on events are remembered, so that the next run can leave them out.
     """
 
-    target: Target
-    seam_ns: int
+    paths: LogPaths
+    overlap_ns: int
     remembered: list[tuple[int, str]] = field(factory=list[tuple[int, str]], init=False)
     _actions: Counter[str] = field(factory=Counter[str], init=False)
     _days: Counter[str] = field(factory=Counter[str], init=False)
-    _open: dict[str, _Open] = field(factory=dict[str, _Open], init=False)
+    _open: dict[str, _OpenFile] = field(factory=dict[str, _OpenFile], init=False)
     _written: list[tuple[Path, LogFile]] = field(factory=list[tuple[Path, LogFile]], init=False)
-    _seam_day: str = field(init=False)
+    _overlap_day: str = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._seam_day = from_ns(self.seam_ns).date().isoformat()
+        self._overlap_day = from_ns(self.overlap_ns).date().isoformat()
 
-    def finish(self, part: Part, since: str | None) -> Log:
-        """Write all events of a part, and put the files in place.
+    def write(self, part: PartFile, since: str | None) -> Log:
+        """Write all events of a part file, and put the files in place.
+
+        Args:
+            part: The part file.
+            since: The beginning of the log's window, for the manifest.
+
+        Returns:
+            The log as the manifest is to record it.
 
         Raises:
-            OSError: the disk is full, or can't be written; nothing half-done is left.
+            OSError: the disk is full, or can't be written. The part file is still there, and nothing else is left.
         """
         try:
             for lines in part.oldest_first():
                 self._write(lines)
-            if not (self._open or self._written or self.target.by_day):
-                self._begin("")  # an empty log is a log
+            if not (self._open or self._written or self.paths.by_day):
+                self._begin("")  # a log without events has a file too
             while self._open:
                 self._end(next(iter(self._open)))
             self._put_in_place()
         except BaseException:
-            self._give_up()
+            self._clean_up()
             raise
         return Log(
             state="done",
@@ -140,19 +151,19 @@ class Finisher:
         )
 
     def _write(self, lines: list[bytes]) -> None:
-        facts = _facts(lines)
+        facts = _facts_of(lines)
         stamps = [fact.timestamp or "" for fact in facts]
-        days = [stamp[:10] if stamp[-1:] == "Z" and _begins_day(stamp[:11]) else _day(stamp) for stamp in stamps]
+        days = [utc_day(stamp) or UNDATED for stamp in stamps]
         self._actions.update([fact.action or "" for fact in facts])
         self._days.update(days)
-        if max(days) >= self._seam_day:
+        if max(days) >= self._overlap_day:
             times = map(parse_ns, stamps)
             self.remembered += [
                 (time_ns, identity_of(line))
                 for time_ns, line in zip(times, lines, strict=True)
-                if time_ns is not None and time_ns >= self.seam_ns
+                if time_ns is not None and time_ns >= self.overlap_ns
             ]
-        if not self.target.by_day:
+        if not self.paths.by_day:
             self._add("", lines)
             return
         for day, group in groupby(zip(days, lines, strict=True), key=itemgetter(0)):
@@ -167,40 +178,39 @@ class Finisher:
             if len(self._open) > _OPEN_DAYS:
                 self._end(min(self._open))
         file = self._open[day]
-        with naming(self.target.folder / file.name):
+        with _files.naming_file(self.paths.folder / file.name):
             file.writer.write(lines)
         file.events += len(lines)
 
     def _begin(self, day: str) -> None:
-        name = self.target.name(day)
-        hidden = self.target.folder / f".{name.replace('/', '.')}.whole"
-        file = os.fdopen(os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
-        self._open[day] = _Open(name, hidden, file, self.target.format.writer(file))
+        name = self.paths.name(day)
+        hidden = self.paths.folder / f".{name.replace('/', '.')}.whole"
+        file = _files.create(hidden, overwrite=True)
+        self._open[day] = _OpenFile(name, hidden, file, self.paths.format.writer(file))
 
     def _end(self, day: str) -> None:
         whole = self._open[day]
-        with naming(self.target.folder / whole.name), whole.file as file:
+        with _files.naming_file(self.paths.folder / whole.name), whole.file as file:
             whole.writer.close()
-            file.flush()
-            os.fsync(file.fileno())
+            _files.sync(file)
         del self._open[day]
-        size, digest = measured(whole.hidden)
+        size, digest = size_and_sha256(whole.hidden)
         self._written.append((whole.hidden, LogFile(name=whole.name, events=whole.events, bytes=size, sha256=digest)))
 
     def _put_in_place(self) -> None:
-        folder = self.target.folder
+        folder = self.paths.folder
         for _, entry in self._written:
-            _check_not_theirs(folder / entry.name, entry)
+            _check_free_or_same(folder / entry.name, entry)
         for hidden, entry in self._written:
             path = folder / entry.name
-            path.parent.mkdir(mode=0o700, exist_ok=True)
+            _files.make_directory(path.parent)
             hidden.replace(path)
-        if self._written and self.target.by_day:
-            sync_folder(folder / self.target.account)
-        sync_folder(folder)
+        if self._written and self.paths.by_day:
+            _files.sync_directory(folder / self.paths.account)
+        _files.sync_directory(folder)
 
-    def _give_up(self) -> None:
-        """Leave nothing half-done behind, as far as the disk lets us."""
+    def _clean_up(self) -> None:
+        """Remove unfinished files, as far as the disk allows."""
         for whole in self._open.values():
             with suppress(OSError):
                 whole.file.close()
@@ -209,39 +219,31 @@ class Finisher:
                 hidden.unlink(missing_ok=True)
 
 
-def _check_not_theirs(path: Path, entry: LogFile) -> None:
-    """Refuse to replace what someone has put there meanwhile; we may have, and been killed before we could say so."""
-    if os.path.lexists(path) and not (path.is_file() and measured(path) == (entry.bytes, entry.sha256)):
-        raise FileExistsError(errno.EEXIST, "File exists, and is not of this export", str(path))
+def _check_free_or_same(path: Path, entry: LogFile) -> None:
+    """Refuse to replace a file that was put there since the run began.
+
+    The same bytes are accepted: an export was killed after it had put them in place, and before the manifest said so.
+    """
+    if os.path.lexists(path) and not (path.is_file() and size_and_sha256(path) == (entry.bytes, entry.sha256)):
+        raise FileExistsError(errno.EEXIST, "File exists, and does not belong to this export", str(path))
 
 
-def measured(path: Path) -> tuple[int, str]:
-    """Return a file's size and its SHA-256, as they are on the disk."""
+def size_and_sha256(path: Path) -> tuple[int, str]:
+    """Return a file's size and its SHA-256, as read from the disk."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         return file.tell(), digest
 
 
-def _facts(lines: list[bytes]) -> list[_Fact]:
+def _facts_of(lines: list[bytes]) -> list[_Facts]:
     try:
         return _all_facts(b"[%b]" % b",".join(lines))
     except UNREADABLE:
-        return [_one_fact(line) for line in lines]
+        return [_facts_or_none(line) for line in lines]
 
 
-def _one_fact(line: bytes) -> _Fact:
+def _facts_or_none(line: bytes) -> _Facts:
     try:
-        return _fact(line)
+        return _facts(line)
     except UNREADABLE:
-        return _Fact()
-
-
-@lru_cache(maxsize=512)
-def _begins_day(text: str) -> bool:
-    """Say whether a time begins so; it may become a file's name, so nothing else will do."""
-    return _UTC_DAY.fullmatch(text) is not None
-
-
-def _day(stamp: str) -> str:
-    time_ns = parse_ns(stamp)
-    return UNDATED if time_ns is None else from_ns(time_ns).date().isoformat()
+        return _Facts()

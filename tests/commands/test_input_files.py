@@ -1,4 +1,4 @@
-"""Files with accounts, and with who to be for each."""
+"""Files with accounts, and with credentials for them."""
 
 import os
 import traceback
@@ -8,24 +8,24 @@ from threading import Thread
 import pytest
 
 from hubapi import ConfigurationError, OrgAccessToken, Password, PersonalAccessToken
-from hubapi.commands import account_files
-from hubapi.commands.account_files import read_accounts, read_credentials
+from hubapi.commands import input_files
+from hubapi.commands.input_files import account_names, read_credentials
 
 SECRET = "hunter2-hunter2"
 
 
 def written(folder: Path, text: str | bytes, mode: int = 0o600) -> Path:
-    path = folder / "who.toml"
+    path = folder / "credentials.toml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     path.chmod(mode)
     return path
 
 
 def test_accounts_are_lines() -> None:
-    """Blanks, comments and what Windows puts in front are nobody's name."""
+    """Without blanks, comments, and the byte order mark of Windows."""
     lines = ["\ufeffacme\r\n", "  umbrella\t# ours\n", "\n", "# no more\n", "initech"]
 
-    assert ["acme", "umbrella", "initech"] == read_accounts(lines)
+    assert ["acme", "umbrella", "initech"] == account_names(lines)
 
 
 def test_each_account_has_a_table(tmp_path: Path) -> None:
@@ -50,11 +50,13 @@ def test_each_account_has_a_table(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="permissions are others there")
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o601])
-def test_a_file_that_others_have_access_to_is_refused(tmp_path: Path, mode: int) -> None:
-    """And the message says what to do."""
+def test_a_file_that_other_users_can_read_is_refused(tmp_path: Path, mode: int) -> None:
+    """The message says what to do."""
     path = written(tmp_path, f'[acme]\norg_token = "{SECRET}"', mode)
 
-    with pytest.raises(ConfigurationError, match=f"others have access to .*: chmod 600 {path}"):
+    with pytest.raises(
+        ConfigurationError, match=rf"must not be readable by other users \(its mode is {mode:o}\): chmod 600 {path}"
+    ):
         read_credentials(path)
 
 
@@ -73,11 +75,11 @@ def test_a_pipe_is_as_good_as_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (f"[acme]\norg_token = {SECRET}", "is no TOML: Invalid value (at line 2"),
-        (b"[acme]\n# \xff\norg_token = 'hunter2-hunter2'", "is no TOML: it is not in UTF-8"),
-        (f"'{SECRET}' = 1", "something stands outside of a table"),
-        (f"[acme]\n'{SECRET}' = 'x'", "[acme] may hold org_token, password, token, username, each of them a text"),
-        (f"[acme]\npassword = ['{SECRET}']", "[acme] may hold"),
+        (f"[acme]\norg_token = {SECRET}", "is not TOML: Invalid value (at line 2"),
+        (b"[acme]\n# \xff\norg_token = 'hunter2-hunter2'", "is not TOML: it is not UTF-8"),
+        (f"'{SECRET}' = 1", "there is a value outside of a table"),
+        (f"[acme]\n'{SECRET}' = 'x'", "[acme] may only hold org_token, password, token, username, each of them a text"),
+        (f"[acme]\npassword = ['{SECRET}']", "[acme] may only hold"),
         ("[acme]", "[acme] needs either"),
         ("[acme]\nusername = 'moby'", "[acme] needs either"),
         (f"[acme]\npassword = '{SECRET}'", "[acme] needs either"),
@@ -94,7 +96,7 @@ def test_what_cannot_work_is_refused_and_no_secret_is_shown(tmp_path: Path, text
 
     assert words in str(caught.value)
     shown = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
-    of_ours = [frame for frame in shown.stack if frame.filename == account_files.__file__]
+    of_ours = [frame for frame in shown.stack if frame.filename == input_files.__file__]
     assert of_ours
     assert [] == [frame.name for frame in of_ours if SECRET in str(frame.locals)]
     assert None is shown.__context__
