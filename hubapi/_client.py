@@ -1,7 +1,7 @@
 """AsyncHub: where every part meets."""
 
 import os
-import re
+import ssl
 from collections.abc import Callable
 from functools import cached_property
 from types import TracebackType
@@ -19,7 +19,10 @@ from hubapi._pipeline.pipeline import Counters, Line, Options, Pipeline
 from hubapi._rate_limit.headers import RateLimit
 from hubapi._rate_limit.limiter import RateLimiter
 from hubapi._secret import Secret
-from hubapi._transport.httpx import HttpTransport, HttpxTransport
+from hubapi._transport.httpx import HttpxTransport
+from hubapi._transport.proxy import is_loopback
+from hubapi._transport.select import AnyTransport, as_transport
+from hubapi._transport.transport import Limits
 from hubapi._version import __version__
 from hubapi.credentials import (
     Anonymous,
@@ -38,7 +41,10 @@ if TYPE_CHECKING:
     from hubapi._resources.scim import Scim
 
 BASE_URL = "https://hub.docker.com"
-_LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1|[\w.-]+\.localhost")
+
+
+def _secret(value: str | Secret | None) -> Secret | None:
+    return Secret(value) if value else None
 
 
 @frozen(kw_only=True)
@@ -47,8 +53,15 @@ class Settings:
 
     Args:
         options: What calls start from; `with_options` changes it for some.
-        connect_s: Seconds to connect in.
-        read_s: Seconds that may pass without a byte of an answer.
+        connect_s: Seconds to connect in: name look-up, proxy and TLS handshake together.
+        read_s: Seconds that may pass without a byte of a response.
+        max_response_bytes: The largest body of a response, as it comes and when decoded. A larger success is a
+            `DecodeError`, and the rest of it is not read.
+        ssl_context: Verifies servers; None for the certificates that `SSL_CERT_FILE` or `SSL_CERT_DIR` names, or else
+            certifi's. Client certificates go in with `ssl_context.load_cert_chain(file)`.
+        proxy: The URL of a proxy for all requests, such as `http://user:password@proxy:3128` or, with
+            `pip install httpx[socks]`, `socks5://proxy`. None for the one that `HTTPS_PROXY`, `HTTP_PROXY` or
+            `ALL_PROXY` names, unless `NO_PROXY` exempts the host or it is this machine.
         window_s: Length of the server's rate-limit window in seconds; Hub's is a minute.
         user_agent: What the server is told is asking. Docker's firewall refuses some libraries' own (D10).
         allow_http: Allow `http://` to other hosts than this machine. Tokens then travel in the clear.
@@ -62,17 +75,27 @@ class Settings:
         >>> async def traced(request, call_next):
         ...     return await call_next(request.with_headers({"traceparent": "00-0af7651916cd43dd-b7ad6b71-01"}))
         >>> settings = Settings(middleware=traced, on_event=print)
+
+    Raises:
+        ConfigurationError: a value can't work.
     """
 
     options: Options = field(factory=Options)
     connect_s: float = 10.0
     read_s: float = 60.0
+    max_response_bytes: int = 64 << 20
+    ssl_context: ssl.SSLContext | None = field(default=None, repr=False)
+    proxy: Secret | None = field(default=None, converter=_secret)
     window_s: float = 60.0
     user_agent: str = f"hubapi/{__version__}"
     allow_http: bool = False
     token_store: TokenStore | None = None
     middleware: Middleware | None = None
     on_event: Callable[[Event], object] | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if self.proxy is None:  # whose password a traceback would show: it is a local of the generated constructor
+            _check(self)
 
 
 class AsyncHub:
@@ -85,7 +108,8 @@ class AsyncHub:
         credentials: Who to be; None for nobody, which reads public repositories.
         scim_token: The bearer of the SCIM routes, which take no other.
         base_url: Where the API is.
-        transport: An httpx transport to send through; it stays yours to close.
+        transport: A transport of httpx or httpx2 to send through, or an object with the methods of `Transport`; it
+            stays yours to close.
         limiter: A gate to share with other hubs of the same account.
         settings: What differs from the defaults.
         clock: Where time comes from; tests give their own.
@@ -105,19 +129,25 @@ class AsyncHub:
         *,
         scim_token: str | Secret | None = None,
         base_url: str = BASE_URL,
-        transport: HttpxTransport | None = None,
+        transport: AnyTransport | None = None,
         limiter: RateLimiter | None = None,
         settings: Settings | None = None,
         clock: Clock | None = None,
     ) -> None:
         scim_token = Secret(scim_token) if scim_token else None  # at once: a traceback shows this frame's locals
         settings = settings or Settings()
+        _check(settings)
         clock = clock or SystemClock()
         self._settings = settings
         line = Line(
             base_url=_checked(base_url, allow_http=settings.allow_http),
             user_agent=settings.user_agent,
-            transport=HttpTransport(connect_s=settings.connect_s, read_s=settings.read_s, injected=transport),
+            transport=HttpxTransport(ssl_context=settings.ssl_context, proxy=settings.proxy)
+            if transport is None
+            else as_transport(transport),
+            limits=Limits(
+                connect_s=settings.connect_s, read_s=settings.read_s, max_response_bytes=settings.max_response_bytes
+            ),
             gate=limiter or RateLimiter(settings.window_s, clock),
             bearers={},
             clock=clock,
@@ -288,13 +318,23 @@ class AsyncHub:
         return f"AsyncHub(base_url={pipeline.line.base_url!r})" if pipeline else "AsyncHub()"
 
 
+def _check(settings: Settings) -> None:
+    for name, kinds in (("connect_s", float), ("read_s", float), ("window_s", float), ("max_response_bytes", int)):
+        value: object = getattr(settings, name)
+        if isinstance(value, bool) or not isinstance(value, int | kinds) or not value > 0:
+            raise ConfigurationError(f"Settings({name}=) is {value!r}: give a number above 0")
+    context: object = getattr(settings, "ssl_context")  # noqa: B009 - whatever it is, not what it should be
+    if not isinstance(context, ssl.SSLContext | None):
+        raise ConfigurationError(f"Settings(ssl_context=) is a {type(context).__name__}: give an ssl.SSLContext")
+
+
 def _checked(base_url: str, *, allow_http: bool) -> str:
     parts = urlsplit(base_url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ConfigurationError(f"base_url is {base_url!r}; give a URL such as {BASE_URL}")
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise ConfigurationError("base_url has a user, a query or a fragment; give scheme, host and path alone")
-    if parts.scheme == "http" and not (allow_http or _LOOPBACK.fullmatch(parts.hostname)):
+    if parts.scheme == "http" and not (allow_http or is_loopback(parts.hostname)):
         raise ConfigurationError(
             f"base_url is {base_url!r}: http would send tokens in the clear. Use https, or Settings(allow_http=True)"
         )

@@ -25,7 +25,8 @@ from hubapi._pipeline.lifecycle import Life, closed_meanwhile
 from hubapi._pipeline.retry import RetryBudget, RetryPolicy, backoff, classify
 from hubapi._rate_limit.headers import parse_retry_after
 from hubapi._rate_limit.limiter import Passage, RateLimiter
-from hubapi._transport.transport import Request, Response, Transport
+from hubapi._transport.exchange import exchange
+from hubapi._transport.transport import Limits, Request, Response, Transport
 from hubapi.errors import (
     ConfigurationError,
     DeadlineExceeded,
@@ -77,6 +78,7 @@ class Line:
     gate: RateLimiter
     bearers: Mapping[Auth, Bearer]
     clock: Clock
+    limits: Limits = Limits()  # noqa: RUF009 - it is frozen
     token_store: TokenStore | None = None
     likely_causes: Mapping[Auth, str] = field(factory=dict[Auth, str])
     hooks: Hooks = field(factory=Hooks)
@@ -86,6 +88,10 @@ class Line:
 
     def __attrs_post_init__(self) -> None:
         self.life = Life(self.clock)
+
+    async def exchange(self, request: Request) -> Response:
+        """Send a request once."""
+        return await exchange(self.transport, request)
 
 
 @contextmanager
@@ -194,7 +200,7 @@ class Pipeline:
             began = line.clock.monotonic()
             status: int | None = None
             try:
-                response = await line.hooks.send(request, operation, number, line.transport.send)
+                response = await line.hooks.send(request, operation, number, line.exchange)
                 status = response.status
             finally:
                 seconds = line.clock.monotonic() - began
@@ -260,7 +266,7 @@ class _Call(Struct, eq=False):
         line, operation = self.pipeline.line, self.operation
         if self.bearer is None and operation.auth not in {"none", "optional"}:
             raise ConfigurationError(_no_bearer(operation.auth))
-        return build_request(line.base_url, operation, line.user_agent)
+        return replace(build_request(line.base_url, operation, line.user_agent), limits=line.limits)
 
     def _read(self, response: Response) -> bool:
         """Decode a success; return False where it was no JSON, or half of it (D10)."""
@@ -291,7 +297,7 @@ class _Call(Struct, eq=False):
         with await self.gate.permit(patience_s=patience_s, ends=self.ends) as passage:
             token = await self.bearer.token() if self.bearer else None
             if token is not None:
-                request = replace(request, bearer=token.secret)
+                request = replace(request, bearer=token.secret, identity=self.bearer)
             response = await self.pipeline.attempt(request, operation, self.attempts, passage)
             if response.status != 401:  # whose budget is that of the address: the server saw no account
                 passage.answered(response.headers, self._asked_to_wait(response))

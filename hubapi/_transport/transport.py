@@ -3,7 +3,7 @@
 Plain values, so that any HTTP client fits behind it, and none of its types reaches the rest of the package.
 """
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Protocol
 
 from msgspec import Struct
@@ -35,6 +35,7 @@ class Request(Struct, frozen=True, kw_only=True):
         bearer: What goes out as `Authorization: Bearer …`. Reveal it only where it is written.
         content: The body. A login's holds a password: keep it out of logs.
         limits: How long it may take, and how much may come.
+        identity: On whose behalf it goes: requests of different identities never share a connection.
     """
 
     method: str
@@ -43,6 +44,7 @@ class Request(Struct, frozen=True, kw_only=True):
     bearer: Secret | None = None
     content: bytes = b""
     limits: Limits = Limits()
+    identity: Hashable = None
 
     def __repr__(self) -> str:
         return f"Request({self.method} {self.url})"
@@ -78,6 +80,7 @@ class Transport(Protocol):
         Raises:
             NotSentError: nothing reached the server, as when no connection could be made.
             NoResponseError: the request went out, or part of it, and no whole response came back.
+            DecodeError: a success that is larger than allowed, or in a content coding that can't be undone.
             ConfigurationError: HTTP can't carry it.
         """
         ...

@@ -12,7 +12,7 @@ from scripts.bench.server import ROOT
 _TIMED = "import time; began = time.process_time()\n{}\nprint(time.process_time() - began)"
 _IMPORT = "import hubapi"
 _THIRD_PARTY = """
-import anyio, attrs, cattrs, httptools, httpx, msgspec
+import anyio, attrs, cattrs, httpx, msgspec
 async def main():
     pass
 anyio.run(main)
@@ -79,7 +79,7 @@ ROWS = [
         number=8,
         explains=(
             "`import hubapi`; and a program that opens a hub and closes it, against one that imports what that one "
-            "does (httpx, httptools, attrs, cattrs, anyio and msgspec) and runs an event loop. All of it was compiled "
+            "does (httpx, attrs, cattrs, anyio and msgspec) and runs an event loop. All of it was compiled "
             "before, as pip leaves it. CPU time, each in five fresh processes a round."
         ),
         measure=opening,

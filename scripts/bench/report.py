@@ -21,7 +21,6 @@ _BEGIN, _END = "<!-- Written by `nox -s bench -- --docs`. -->", "<!-- Until here
 _LIBRARIES = (
     "httpx",
     "httpcore",
-    "httptools",
     "anyio",
     "msgspec",
     "attrs",

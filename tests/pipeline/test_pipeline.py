@@ -68,7 +68,7 @@ FAILURES: dict[str, tuple[Reply, type[HubError]]] = {
     "504": (text("gateway timeout", 504, "text/plain"), ServerError),
     "HTML with 200": (HTML, DecodeError),
     "half a body": (HALF, DecodeError),
-    "broken compression": (text(b"no gzip", **{"content-encoding": "gzip"}), NoResponseError),
+    "broken compression": (text(b"\x1f\x8b\x08 cut off", **{"content-encoding": "gzip"}), NoResponseError),
 }
 NOT_SENT = {"connect error", "connect timeout", "pool timeout"}
 

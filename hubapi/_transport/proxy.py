@@ -1,0 +1,60 @@
+"""Which proxy leads to a server: the caller's, or else the one that the environment names.
+
+`urllib.request` reads `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, and the system's settings on macOS and
+Windows. A proxy's URL may hold a password, so it stays wrapped, and no message repeats it.
+"""
+
+from importlib.util import find_spec
+from ipaddress import ip_address
+from urllib.request import getproxies, proxy_bypass
+
+import httpx
+
+from hubapi._secret import Secret
+from hubapi.errors import ConfigurationError
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host is this machine.
+
+    Args:
+        host: A name or address, without brackets.
+    """
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        name = host.lower().rstrip(".")
+        return name == "localhost" or name.endswith(".localhost")
+
+
+def environment_proxy(url: httpx.URL) -> Secret | None:
+    """Return the URL of the proxy that the environment names for a server; None for the direct way.
+
+    This machine is always reached directly: no proxy elsewhere leads back to it.
+    """
+    host = url.netloc.decode("ascii")
+    if is_loopback(url.host) or proxy_bypass(host) or proxy_bypass(url.host):
+        return None
+    named = {name: Secret(value) for name, value in getproxies().items()}
+    return named.get(url.scheme) or named.get("all")
+
+
+def usable_proxy(url: Secret, source: str) -> httpx.Proxy:
+    """Return a proxy as httpx takes it.
+
+    Args:
+        url: Such as `http://user:password@proxy:3128` or `socks5://proxy`; `http://` may be left out.
+        source: What names it, for the error.
+
+    Raises:
+        ConfigurationError: it is no proxy, or needs a package that is not installed.
+    """
+    try:
+        proxy = httpx.Proxy(url.reveal() if "://" in url.reveal() else f"http://{url.reveal()}")
+    except (httpx.InvalidURL, ValueError, TypeError):
+        proxy = None
+    if proxy is None or not proxy.url.host:
+        raise ConfigurationError(f"{source} is not the URL of a proxy: give one such as http://proxy.example:3128")
+    if proxy.url.scheme.startswith("socks") and find_spec("socksio") is None:
+        raise ConfigurationError(f"{source} speaks SOCKS, which needs: pip install httpx[socks]")
+    return proxy

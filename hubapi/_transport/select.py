@@ -1,0 +1,60 @@
+"""The choice of a transport: what `AsyncHub(transport=)` takes."""
+
+import sys
+from typing import TypeAlias, cast
+
+from attrs import define
+
+from hubapi._transport.httpx import HttpxAdapter, HttpxLike
+from hubapi._transport.transport import Request, Response, Transport
+from hubapi.errors import ConfigurationError
+
+AnyTransport: TypeAlias = Transport | HttpxLike
+"""A transport of httpx or httpx2, or anything with the two methods of `Transport`."""
+
+_LIBRARIES = ("httpx", "httpx2")
+
+
+def as_transport(given: AnyTransport) -> Transport:
+    """Return a caller's transport as a `Transport` that leaves it open: it stays the caller's to close.
+
+    Raises:
+        ConfigurationError: it is none.
+    """
+    if isinstance(given, type):
+        raise ConfigurationError(f"transport is the class {given.__name__}: give an instance of it")
+    library = _library_of(given, "AsyncBaseTransport")
+    if library is not None:
+        return HttpxAdapter(cast("HttpxLike", given), sys.modules[library])
+    for kind in ("AsyncClient", "Client", "BaseTransport"):
+        library = _library_of(given, kind)
+        if library is not None:
+            raise ConfigurationError(
+                f"transport is a {type(given).__name__} of {library}: give an async transport, "
+                f"such as {library}.AsyncHTTPTransport()"
+            )
+    if callable(getattr(given, "send", None)) and callable(getattr(given, "aclose", None)):
+        return _Borrowed(cast("Transport", given))
+    raise ConfigurationError(
+        f"transport is a {type(given).__name__}: give an async transport of httpx or httpx2, "
+        "or an object with the methods `send` and `aclose` of hubapi.Transport"
+    )
+
+
+def _library_of(given: object, kind: str) -> str | None:
+    """Return which library a class comes from, without importing one that is not in use."""
+    for base in type(given).__mro__:
+        library = base.__module__.partition(".")[0]
+        if base.__name__ == kind and library in _LIBRARIES:
+            return library
+    return None
+
+
+@define(eq=False, repr=False)
+class _Borrowed:
+    transport: Transport
+
+    async def send(self, request: Request, /) -> Response:
+        return await self.transport.send(request)
+
+    async def aclose(self) -> None: ...

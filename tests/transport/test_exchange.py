@@ -1,0 +1,230 @@
+"""One exchange over any transport: what is never sent, what is never shown, and what each failure becomes."""
+
+import ssl
+import traceback
+from collections.abc import Mapping
+
+import anyio
+import pytest
+from attrs import define, field
+
+from hubapi import ConfigurationError, DecodeError, HubError, NoResponseError, NotSentError
+from hubapi._secret import Secret
+from hubapi._transport.exchange import exchange
+from hubapi._transport.transport import Request, Response
+from tests.test_secrets import Witness
+
+pytestmark = pytest.mark.anyio
+
+
+@define
+class Plain:
+    """A transport of the caller's, with a response or an error to give."""
+
+    reply: Response | BaseException | object = field(factory=lambda: Response(status=200, headers={}, content=b"{}"))
+    requests: list[Request] = field(factory=list[Request])
+
+    async def send(self, request: Request, /) -> Response:
+        self.requests.append(request)
+        await anyio.lowlevel.checkpoint()
+        header = f"authorization: Bearer {request.bearer.reveal()}" if request.bearer else ""
+        if isinstance(self.reply, BaseException):
+            raise self.reply
+        assert header is not None
+        return self.reply  # type: ignore[return-value] # whatever it is
+
+    async def aclose(self) -> None: ...
+
+
+def responding(status: int, headers: Mapping[str, str], content: bytes = b"") -> Plain:
+    return Plain(Response(status=status, headers=headers, content=content))
+
+
+def get(**more: object) -> Request:
+    return Request(method="GET", url="https://hub.docker.com/v2/x", **more)  # type: ignore[arg-type]
+
+
+# --- what is never sent
+
+
+@pytest.mark.parametrize("secret", ["line\nbreak", "break at the end\n", "nul\0", "ümlaut", "half \ud800"])
+async def test_a_token_that_no_header_can_hold_is_refused_unseen(secret: str) -> None:
+    """A token read from a file with its line break: what follows would be another header."""
+    transport = Plain()
+    with pytest.raises(ConfigurationError, match="the token has a character") as caught:
+        await exchange(transport, get(bearer=Secret(secret)))
+
+    assert secret not in str(caught.value)
+    assert [] == transport.requests
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"x": "a\r\nb: c"}, {"x": "ü"}, {"": "a"}, {"a b": "c"}, {"a:": "c"}, {"ü": "c"}, {"x": "\x00"}, {"x\n": "c"}],
+)
+async def test_what_can_not_be_a_header_is_refused(headers: dict[str, str]) -> None:
+    """Middleware may have added it."""
+    transport = Plain()
+    with pytest.raises(ConfigurationError, match="no header may hold"):
+        await exchange(transport, get(headers=headers))
+
+    assert [] == transport.requests
+
+
+async def test_a_header_may_hold_tabs() -> None:
+    """And anything printable in ASCII."""
+    transport = Plain()
+    await exchange(transport, get(headers={"x": "a\tb ~!"}))
+
+    assert 1 == len(transport.requests)
+
+
+@pytest.mark.parametrize("method", ["", "GE T", "GET\r\n", "gét"])
+async def test_what_is_not_a_method_is_refused(method: str) -> None:
+    """`hub.raw` takes any word, but only words."""
+    transport = Plain()
+    with pytest.raises(ConfigurationError, match="not an HTTP method"):
+        await exchange(transport, Request(method=method, url="https://hub.docker.com/"))
+
+    assert [] == transport.requests
+
+
+# --- what comes back
+
+
+async def test_a_response_comes_back() -> None:
+    """Its header names in lower case, whatever the transport does."""
+    response = await exchange(responding(404, {"X-A": "1", "date": "now"}, b"none"), get())
+
+    assert (404, {"x-a": "1", "date": "now"}, b"none") == (response.status, response.headers, response.content)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["set-cookie", "Set-Cookie2", "WWW-Authenticate", "proxy-authenticate", "Authorization"],
+)
+async def test_headers_that_may_be_secrets_are_dropped(name: str) -> None:
+    """Cookies belong to one identity; a challenge may repeat the token."""
+    response = await exchange(responding(401, {name: "hunter2", "date": "now"}), get())
+
+    assert {"date": "now"} == response.headers
+
+
+@pytest.mark.parametrize(
+    ("location", "expected"),
+    [
+        ("https://moby:hunter2@login.docker.com/u?token=hunter2", "//login.docker.com/"),
+        ("/u?token=hunter2", "/"),
+        ("https://[hunter2", "/"),
+        ("", "/"),
+    ],
+)
+async def test_of_a_redirect_the_host_is_shown(location: str, expected: str) -> None:
+    """That is enough to tell what happened."""
+    response = await exchange(responding(302, {"Location": location}), get())
+
+    assert expected == response.headers["location"]
+
+
+@pytest.mark.parametrize("status", [200, 302, 400, 500])
+async def test_a_response_that_repeats_the_token_is_read_without_it(status: int) -> None:
+    """As a debug page does, or a request id; the body of a success is as it came."""
+    body = b'{"seen": "Bearer hunter2"}'
+    response = await exchange(
+        responding(status, {"x-request-id": "for hunter2", "x-a": "1"}, body), get(bearer=Secret("hunter2"))
+    )
+
+    assert {"x-request-id": "for ***", "x-a": "1"} == response.headers
+    assert (b'{"seen": "Bearer ***"}' if status >= 400 else body) == response.content
+
+
+async def test_another_protocol_is_no_response() -> None:
+    """The body would be in that protocol."""
+    with pytest.raises(NoResponseError, match="another protocol"):
+        await exchange(responding(101, {}), get())
+
+
+# --- what fails
+
+
+@pytest.mark.parametrize("kind", [NotSentError, NoResponseError, DecodeError, ConfigurationError])
+async def test_errors_of_ours_stay_what_they_are(kind: type[HubError]) -> None:
+    """A transport says whether a request was sent."""
+    error = kind("in words")
+    with pytest.raises(kind, match="in words") as caught:
+        await exchange(Plain(error), get())
+
+    assert error is caught.value
+
+
+@pytest.mark.parametrize(
+    "raised", [OSError("hunter2"), ssl.SSLError("hunter2"), KeyError("hunter2"), UnicodeError("x"), RuntimeError()]
+)
+async def test_any_other_error_is_no_response(raised: Exception) -> None:
+    """Of its words, which may tell a secret, nothing is repeated."""
+    with pytest.raises(NoResponseError) as caught:
+        await exchange(Plain(raised), get())
+
+    assert f"no response: {type(raised).__name__}" == str(caught.value)
+
+
+@pytest.mark.parametrize("reply", [None, "text", (200, {}, b"")])
+async def test_what_is_not_a_response_is_none(reply: object) -> None:
+    """A mistake in a transport of the caller's is an error of ours."""
+    with pytest.raises(NoResponseError, match="AttributeError"):
+        await exchange(Plain(reply), get())
+
+
+async def test_what_a_mock_asserts_reaches_the_test() -> None:
+    """As respx does for a request that no route matches."""
+    with pytest.raises(AssertionError, match="not mocked"):
+        await exchange(Plain(AssertionError("not mocked")), get())
+
+
+@pytest.mark.parametrize(
+    "raised", [NoResponseError("x"), OSError("x"), AssertionError("x")], ids=lambda raised: type(raised).__name__
+)
+async def test_no_traceback_shows_a_secret(raised: Exception) -> None:
+    """The frames below hold the headers; here `header` in `Plain.send`."""
+    cause = ValueError("hunter2")
+    raised.__cause__ = cause
+    with pytest.raises(Exception, match=r".") as caught:
+        await exchange(Plain(raised), get(bearer=Secret("hunter2"), content=b"hunter2"))
+
+    _check_shows_nothing(caught.value)
+    assert (None, None) == (caught.value.__cause__, caught.value.__context__)
+
+
+async def test_no_traceback_of_a_check_shows_a_secret() -> None:
+    """The value of a header may be one."""
+    with pytest.raises(ConfigurationError) as caught:
+        await exchange(Plain(), get(headers={"x-api-key": "hunter2\n"}))
+
+    _check_shows_nothing(caught.value)
+
+
+async def test_no_traceback_of_a_cancellation_shows_a_secret() -> None:
+    """It stays the same exception, without the frames it came through."""
+    seen: list[BaseException] = []
+
+    async def call() -> None:
+        try:
+            await exchange(Plain(), get(bearer=Secret("hunter2"), content=b"hunter2"))
+        except BaseException as error:
+            seen.append(error)
+            raise
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(call)
+        tasks.cancel_scope.cancel()
+
+    assert isinstance(seen[0], anyio.get_cancelled_exc_class())
+    _check_shows_nothing(seen[0])
+
+
+def _check_shows_nothing(error: BaseException) -> None:
+    """Also of the frames in this file's `Plain.send`, which the witness leaves out."""
+    witness = Witness()
+    witness.see_error(error)
+    assert "hunter2" not in "".join(witness.shown)
+    assert "send" not in {frame.name for frame in traceback.extract_tb(error.__traceback__)}
