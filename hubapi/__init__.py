@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from hubapi._pipeline.retry import RetryPolicy as RetryPolicy
     from hubapi._rate_limit.headers import RateLimit as RateLimit
     from hubapi._rate_limit.limiter import RateLimiter as RateLimiter
+    from hubapi._transport.fast import FastTransport as FastTransport
     from hubapi._version import __version__ as __version__
     from hubapi.credentials import Anonymous as Anonymous
     from hubapi.credentials import Credentials as Credentials
@@ -80,6 +81,7 @@ _get, _names = attach(
         "hubapi._auth.file_token_store": "FileTokenStore",
         "hubapi._auth.token_store": "MemoryTokenStore StoredToken TokenStore",
         "hubapi._client": "AsyncHub Settings",
+        "hubapi._transport.fast": "FastTransport",
         "hubapi._version": "__version__",
         "hubapi.credentials": "Anonymous Credentials OrgAccessToken Password PersonalAccessToken StaticToken Totp",
         "hubapi.errors": (

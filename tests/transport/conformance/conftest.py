@@ -27,10 +27,11 @@ def entry(request: pytest.FixtureRequest, anyio_backend: str) -> Entry:
     missing = needed - entry.capabilities
     if missing:
         pytest.skip(f"not applicable to {entry.name}: {', '.join(sorted(missing))}")
-    for key, reason in entry.deviations.items():
-        name, *parts = key.split()
-        if name == request.node.originalname and set(parts) <= set(request.node.callspec.id.split("-")):
-            request.applymarker(pytest.mark.xfail(reason=f"deviation: {reason}", strict=True))
+    for known, runs in ((entry.deviations, True), (entry.leaks, False)):
+        for key, reason in known.items():
+            name, *parts = key.split()
+            if name == request.node.originalname and set(parts) <= set(request.node.callspec.id.split("-")):
+                request.applymarker(pytest.mark.xfail(reason=f"deviation: {reason}", strict=True, run=runs))
     return entry
 
 
