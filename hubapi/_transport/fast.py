@@ -94,6 +94,10 @@ class FastTransport:
             self._under_way.add(scope)
             try:
                 return await self._exchange(await self._client(request), request)
+            except anyio.get_cancelled_exc_class() as cancelled:
+                # In trio, pyqwest keeps it, and with its frames a response that has just come, and its connection.
+                cancelled.__context__ = None
+                raise cancelled.with_traceback(None)  # noqa: B904 - it is the same one
             finally:
                 self._under_way.discard(scope)
         raise NoResponseError(f"no response: {_CLOSED}")

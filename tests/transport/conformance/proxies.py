@@ -51,9 +51,7 @@ async def _tunnel(connection: Connection, upstream: Server | None) -> None:
         tasks.start_soon(_pass_on, there, connection.stream, tasks.cancel_scope)
 
 
-async def _pass_on(
-    source: anyio.abc.ByteStream, target: anyio.abc.ByteStream, scope: anyio.CancelScope
-) -> None:
+async def _pass_on(source: anyio.abc.ByteStream, target: anyio.abc.ByteStream, scope: anyio.CancelScope) -> None:
     try:
         async for data in source:
             await target.send(data)

@@ -117,8 +117,18 @@ _case("spaces and tabs around a value", OK + b"x-odd: \t 1 \t\r\n" + TWO, Read(2
 _case("an empty value", OK + b"x-odd:\r\n" + TWO, Read(200, b"{}", {"x-odd": ""}))
 _case("one name twice", OK + b"x-odd: 1\r\nx-odd: 2\r\n" + TWO, Read(200, b"{}", {"x-odd": "1, 2"}))
 _case("one name twice, in two cases", OK + b"X-Odd: 1\r\nx-odd: 2\r\n" + TWO, Read(200, b"{}", {"x-odd": "1, 2"}))
-_case("a value in UTF-8", OK + "x-odd: ü\r\n".encode() + TWO, Read(200, b"{}", {"x-odd": "ü"}), hyper=Read(200, b"{}", {"x-odd": ""}))
-_case("a value in Latin-1", OK + b"x-odd: \xfc\r\n" + TWO, Read(200, b"{}", {"x-odd": "ü"}), hyper=Read(200, b"{}", {"x-odd": ""}))
+_case(
+    "a value in UTF-8",
+    OK + "x-odd: ü\r\n".encode() + TWO,
+    Read(200, b"{}", {"x-odd": "ü"}),
+    hyper=Read(200, b"{}", {"x-odd": ""}),
+)
+_case(
+    "a value in Latin-1",
+    OK + b"x-odd: \xfc\r\n" + TWO,
+    Read(200, b"{}", {"x-odd": "ü"}),
+    hyper=Read(200, b"{}", {"x-odd": ""}),
+)
 _case("a colon in a value", OK + b"x-odd: a:b: c\r\n" + TWO, Read(200, b"{}", {"x-odd": "a:b: c"}))
 _case("a folded value", OK + b"x-odd: a\r\n  b\r\n" + TWO, Read(200, b"{}", {"x-odd": "a b"}), hyper=FAILS)
 _case("a folded length", OK + b"content-length:\r\n 2\r\n\r\n{}", READ, hyper=FAILS)
@@ -189,7 +199,9 @@ _case("a cut chunk", OK + CHUNKED + b"\r\n5\r\n{}", FAILS)
 _case("chunks without the last", OK + CHUNKED + b"\r\n2\r\n{}\r\n", FAILS)
 _case("chunks without the last line", OK + CHUNKED + b"\r\n2\r\n{}\r\n0\r\n", FAILS)
 _case("an endless chunk extension", OK + CHUNKED + b"\r\n2;" + b"x" * 1_000_000, FAILS)
-_case("chunks in HTTP/1.0", b"HTTP/1.0 200 OK\r\n" + CHUNKED + b"\r\n2\r\n{}\r\n0\r\n\r\n", READ, closes=True, hyper=FAILS)
+_case(
+    "chunks in HTTP/1.0", b"HTTP/1.0 200 OK\r\n" + CHUNKED + b"\r\n2\r\n{}\r\n0\r\n\r\n", READ, closes=True, hyper=FAILS
+)
 _case("chunks and a length", OK + CHUNKED + b"content-length: 5\r\n\r\n2\r\n{}\r\n0\r\n\r\n", READ)
 _case("a length and chunks", OK + b"content-length: 5\r\n" + CHUNKED + b"\r\n2\r\n{}\r\n0\r\n\r\n", READ)
 _case("transfer-encoding: gzip, chunked", OK + b"transfer-encoding: gzip, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", FAILS)
@@ -220,11 +232,17 @@ _case("100 first", b"HTTP/1.1 100 Continue\r\n\r\n" + OK + TWO, READ)
 _case("102 first", b"HTTP/1.1 102 Processing\r\n\r\n" + OK + TWO, READ)
 _case("103 first", b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\nx-odd: 1\r\n\r\n" + OK + TWO, READ)
 _case("199 first", b"HTTP/1.1 199 Odd\r\n\r\n" + OK + TWO, READ)
-_case("several first", b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n" * 3 + OK + TWO, READ)
+_case(
+    "several first", b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n" * 3 + OK + TWO, READ
+)
 _case("100 with a length", b"HTTP/1.1 100 Continue\r\ncontent-length: 0\r\n\r\n" + OK + TWO, READ)
 _case("100 and no more", b"HTTP/1.1 100 Continue\r\n\r\n", FAILS)
 _case("101", b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n...", FAILS)
-_case("426 with upgrade", b"HTTP/1.1 426 Upgrade Required\r\nupgrade: h2c\r\nconnection: upgrade\r\n" + TWO, Read(426, b"{}"))
+_case(
+    "426 with upgrade",
+    b"HTTP/1.1 426 Upgrade Required\r\nupgrade: h2c\r\nconnection: upgrade\r\n" + TWO,
+    Read(426, b"{}"),
+)
 _case("200 with upgrade", OK + b"upgrade: h2c\r\nconnection: upgrade\r\n" + TWO, READ)
 
 # --- the end

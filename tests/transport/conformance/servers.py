@@ -3,7 +3,7 @@
 import socket
 import ssl
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeAlias
 
@@ -59,7 +59,7 @@ class Connection:
         await self.stream.aclose()
 
 
-Handler: TypeAlias = Callable[[Connection], Awaitable[None]]
+Handler: TypeAlias = Callable[[Connection], Coroutine[Any, Any, None]]
 
 
 @define(eq=False)
@@ -96,13 +96,11 @@ class Server:
         while not condition():
             await self._change.wait()
 
-    async def until_all_ended(self) -> None:
-        """Wait until no connection is left open by the client."""
-        await self.until(lambda: len(self.ended) == len(self.connections))
-
 
 @asynccontextmanager
-async def serving(handler: Handler, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> AsyncIterator[Server]:
+async def serving(
+    handler: Handler, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+) -> AsyncIterator[Server]:
     """Serve on a free port; *handler* has each connection until it returns."""
     listener = await anyio.create_tcp_listener(local_host=host, local_port=0, backlog=1024)
     port = listener.extra(anyio.abc.SocketAttribute.local_port)  # noqa: S610 - anyio's, not Django's

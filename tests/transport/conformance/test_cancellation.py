@@ -101,8 +101,7 @@ async def test_ten_thousand_cancelled_requests(anyio_backend: str, opened: Open)
                 for _ in range(at_once):
                     tasks.start_soon(transport.send, get(server.url))
                 if number % 10 == 0:
-                    came = len(server.requests)
-                    await server.until(lambda came=came: len(server.requests) >= came + at_once)
+                    await server.until(_more(server, at_once))
                 else:
                     for _ in range(number):
                         await anyio.lowlevel.checkpoint()
@@ -116,6 +115,12 @@ async def test_ten_thousand_cancelled_requests(anyio_backend: str, opened: Open)
 
         assert b"{}" == response.content
         assert open_sockets() - before <= 2 * at_once  # both ends of what is kept alive
+
+
+def _more(server: Server, number: int) -> Callable[[], bool]:
+    """Whether so many requests more have come."""
+    came = len(server.requests)
+    return lambda: len(server.requests) >= came + number
 
 
 @counted
@@ -153,7 +158,7 @@ async def test_cancelled_in_a_tls_handshake(opened: Open, authority: Authority) 
 
 
 async def test_a_cancelled_request_leaves_nothing_to_the_next(opened: Open) -> None:
-    """Its connection is closed: what comes over it later would be taken for another's response."""
+    """What comes over its connection later is not taken for another's response."""
     late = anyio.Event()
 
     async def handle(connection: Connection) -> None:
@@ -173,7 +178,6 @@ async def test_a_cancelled_request_leaves_nothing_to_the_next(opened: Open) -> N
         response = await transport.send(Request(method="GET", url=f"{server.url}/third"))
 
     assert b"third" == response.content
-    assert [0, 0, 1] == server.over
 
 
 async def test_a_cancellation_is_not_an_error_for_others(opened: Open) -> None:

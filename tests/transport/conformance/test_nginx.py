@@ -27,36 +27,33 @@ async def restart(nginx: Nginx) -> None:
 
 
 @pytest.mark.parametrize("change", [reload, restart], ids=lambda change: change.__name__)
-async def test_restarted_under_load(
-    opened: Open, tmp_path: Path, change: Callable[[Nginx], Awaitable[None]]
-) -> None:
+async def test_restarted_under_load(opened: Open, tmp_path: Path, change: Callable[[Nginx], Awaitable[None]]) -> None:
     """Requests fail cleanly or are responded to, each with its own response; repeated, all of them succeed."""
-    numbers, wanted, width, changes = count(), 400, 8, 3
+    numbers, wanted, width = count(), 400, 8
+    changes = {100, 200, 300}  # after so many
     done: list[int] = []
 
-    async def worker(transport: Transport, url: str) -> None:
+    async def worker(transport: Transport, nginx: Nginx) -> None:
         for number in numbers:
             if number >= wanted:
                 return
             while True:
                 try:
-                    response = await transport.send(Request(method="GET", url=f"{url}/?n={number}"))
+                    response = await transport.send(Request(method="GET", url=f"{nginx.url}/?n={number}"))
                 except TransportError:
                     await anyio.sleep(0.005)
                 else:
                     break
             assert (200, str(number).encode()) == (response.status, response.content)
             done.append(number)
+            if len(done) in changes:
+                await change(nginx)
 
     async with opened() as transport:
         with running(tmp_path, free_port()) as nginx:
             await nginx.until_there()
             async with anyio.create_task_group() as tasks:
                 for _ in range(width):
-                    tasks.start_soon(worker, transport, nginx.url)
-                for step in range(changes):
-                    while len(done) < wanted * (step + 1) // (changes + 1):
-                        await anyio.sleep(0.001)
-                    await change(nginx)
+                    tasks.start_soon(worker, transport, nginx)
 
     assert list(range(wanted)) == sorted(done)

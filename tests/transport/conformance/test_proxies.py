@@ -64,7 +64,7 @@ async def test_a_password_that_the_proxy_asks_for(opened: Open, authority: Autho
         async with opened(ca=authority.file, proxy=proxy.url.replace("//", "//moby:hunter2@")) as transport:
             assert b"{}" == (await transport.send(HTTPS)).content
         async with opened(ca=authority.file, proxy=proxy.url) as transport:
-            with pytest.raises(NotSentError, match="(?i)407|proxy auth"):
+            with pytest.raises(NotSentError, match=r"(?i)407|proxy auth"):
                 await transport.send(HTTPS)
 
 

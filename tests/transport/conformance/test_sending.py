@@ -89,7 +89,9 @@ async def test_a_response_before_the_body_was_sent(opened: Open) -> None:
 
     async def refuse(connection: Connection) -> None:
         await connection.stream.receive()
-        await connection.send(OK.replace(b"200 OK", b"413 Too Large").replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n"))
+        await connection.send(
+            OK.replace(b"200 OK", b"413 Too Large").replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n")
+        )
 
     async with serving(refuse) as server, opened() as transport:
         try:

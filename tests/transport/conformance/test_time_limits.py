@@ -32,9 +32,7 @@ async def test_a_tls_handshake_without_end(opened: Open, authority: Authority) -
     limits = Limits(connect_s=0.1, read_s=60)
     async with serving(silent) as server, opened(ca=authority.file) as transport:
         with pytest.raises(NotSentError):
-            await transport.send(
-                Request(method="GET", url=server.url.replace("http:", "https:") + "/", limits=limits)
-            )
+            await transport.send(Request(method="GET", url=server.url.replace("http:", "https:") + "/", limits=limits))
         await server.until(lambda: len(server.ended) == len(server.connections))
 
 

@@ -45,7 +45,7 @@ async def test_http_1_1_alone(opened: Open, authority: Authority) -> None:
 async def test_another_name(opened: Open, authority: Authority) -> None:
     """Nothing is sent, and the error names the certificate."""
     async with serving(respond, authority.server("elsewhere.test")) as server, opened(ca=authority.file) as transport:
-        with pytest.raises(NotSentError, match="(?i)certificate"):
+        with pytest.raises(NotSentError, match=r"(?i)certificate"):
             await transport.send(get(server.url))
 
     assert [] == server.requests
@@ -57,7 +57,7 @@ async def test_an_authority_that_is_not_trusted(
     """Nothing is sent, and the error names the certificate."""
     other = Authority(tmp_path_factory.mktemp("other") / "ca.pem")
     async with serving(respond, other.server("127.0.0.1")) as server, opened(ca=authority.file) as transport:
-        with pytest.raises(NotSentError, match="(?i)certificate"):
+        with pytest.raises(NotSentError, match=r"(?i)certificate"):
             await transport.send(get(server.url))
 
     assert [] == server.requests
@@ -70,7 +70,7 @@ async def test_an_authority_that_the_environment_names(
     """`SSL_CERT_FILE`, as for httpx; without it nobody knows this server."""
     async with serving(respond, authority.server("127.0.0.1")) as server:
         async with opened() as transport:
-            with pytest.raises(NotSentError, match="(?i)certificate"):
+            with pytest.raises(NotSentError, match=r"(?i)certificate"):
                 await transport.send(get(server.url))
         monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
         async with opened() as transport:

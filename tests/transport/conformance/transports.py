@@ -3,7 +3,7 @@
 import ssl
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias
 
 import httpx
 import httpx2
@@ -30,7 +30,7 @@ class Wanted:
 
 
 Opener: TypeAlias = Callable[[Wanted], Transport]
-Capability: TypeAlias = Literal["trio", "closing", "environment", "identities"]
+Capability: TypeAlias = Literal["trio", "closing", "environment", "identities", "threads"]
 
 
 @frozen(kw_only=True)
@@ -43,7 +43,7 @@ class Entry:
         parser: What reads HTTP/1.1 in it: which column of the odd responses holds.
         capabilities: What it can do that not all can: run in trio; end requests that are under way when it is closed,
             which the owner of a caller's transport does; read proxies from the environment, which loopback never goes
-            through; keep the connections of identities apart.
+            through; keep the connections of identities apart; have threads that watch idle connections.
         deviations: For each test that it is known to fail, why. A key is the test's name and, if only some of its
             parameters are meant, the words of these: `test_cancelled_at_each_step tls cold`.
         leaks: The same, for tests that are not run: what they would leave open would fail the tests after them.
@@ -129,13 +129,27 @@ TRANSPORTS: tuple[Entry, ...] = (
         capabilities=frozenset({"trio", "closing", "environment", "identities"}),
         deviations=_H11,
     ),
-    Entry(name="httpx", open=_httpx, parser="h11", capabilities=frozenset({"trio"}), deviations=_H11 | _TUNNEL, leaks=_HTTPCORE | _HTTPX),
-    Entry(name="httpx2", open=_httpx2, parser="h11", capabilities=frozenset({"trio"}), deviations=_H11 | _TUNNEL, leaks=_HTTPCORE),
+    Entry(
+        name="httpx",
+        open=_httpx,
+        parser="h11",
+        capabilities=frozenset({"trio"}),
+        deviations=_H11 | _TUNNEL,
+        leaks=_HTTPCORE | _HTTPX,
+    ),
+    Entry(
+        name="httpx2",
+        open=_httpx2,
+        parser="h11",
+        capabilities=frozenset({"trio"}),
+        deviations=_H11 | _TUNNEL,
+        leaks=_HTTPCORE,
+    ),
     Entry(
         name="fast",
         open=_fast,
         parser="hyper",
-        capabilities=frozenset({"trio", "closing", "environment", "identities"}),
+        capabilities=frozenset({"trio", "closing", "environment", "identities", "threads"}),
     ),
 )
 BY_NAME = {entry.name: entry for entry in TRANSPORTS}
