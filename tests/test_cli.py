@@ -288,7 +288,7 @@ def test_a_folder_that_holds_something_else_is_a_mistake(served: dict[str, str],
 
 @contextmanager
 def exporting(served: dict[str, str], folder: Path, *words: str) -> Generator[subprocess.Popen[str]]:
-    """Export in the background, from the first line that is printed on."""
+    """Export in the background, from the pause on; the smaller log may be finished before it."""
     with subprocess.Popen(
         command("export", "umbrella", "acme", "--out", str(folder), *words),
         stdout=subprocess.PIPE,
@@ -299,8 +299,9 @@ def exporting(served: dict[str, str], folder: Path, *words: str) -> Generator[su
         try:
             assert process.stdout
             assert process.stderr
-            first = (process.stderr if "--json" in words else process.stdout).readline()
-            assert first.startswith("paused by the server (429)"), process.communicate()
+            lines = process.stderr if "--json" in words else process.stdout
+            while not (line := lines.readline()).startswith("paused by the server (429)"):
+                assert line, "it ended without a pause"
             yield process
         finally:
             process.kill()

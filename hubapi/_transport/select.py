@@ -37,7 +37,7 @@ def as_transport(given: AnyTransport) -> Transport:
         return _Borrowed(cast("Transport", given))
     raise ConfigurationError(
         f"transport is a {type(given).__name__}: give an async transport of httpx or httpx2, "
-        "or an object with the methods `send` and `aclose` of hubapi.Transport"
+        "or an object with the methods `send` and `aclose` of the protocol `Transport`"
     )
 
 

@@ -127,7 +127,7 @@ async def opened(**options: Any) -> AsyncIterator[HttpxTransport]:
         await transport.aclose()
 
 
-def get(url: str, read_s: float = 10.0, connect_s: float = 5.0, **more: Any) -> Request:
+def get(url: str, read_s: float = 60.0, connect_s: float = 60.0, **more: Any) -> Request:
     return Request(method="GET", url=url, limits=Limits(connect_s=connect_s, read_s=read_s), **more)
 
 
