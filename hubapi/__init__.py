@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from hubapi._pipeline.session import Options as Options
     from hubapi._rate_limit.headers import RateLimit as RateLimit
     from hubapi._rate_limit.limiter import RateLimiter as RateLimiter
+    from hubapi._transport.fast import FastTransport as FastTransport
     from hubapi._transport.transport import Limits as Limits
     from hubapi._transport.transport import Request as Request
     from hubapi._transport.transport import Response as Response
@@ -85,6 +86,7 @@ _get, _names = attach(
         "hubapi._auth.token_store": "MemoryTokenStore StoredToken TokenStore",
         "hubapi._client": "AsyncHub Settings",
         "hubapi._transport.transport": "Limits Request Response Transport",
+        "hubapi._transport.fast": "FastTransport",
         "hubapi._version": "__version__",
         "hubapi.credentials": "Anonymous Credentials OrgAccessToken Password PersonalAccessToken StaticToken Totp",
         "hubapi.errors": (

@@ -47,7 +47,7 @@ TESTED = sorted({page for page, block in PYTHON if is_test(block)})
 
 def test_the_pages_have_examples() -> None:
     """Without any, the tests below would pass without testing anything."""
-    assert ["README.md", "docs/testing.md"] == TESTED
+    assert ["README.md", "docs/instrumentation.md", "docs/testing.md"] == TESTED
     assert len(COMMANDS) >= 2
 
 
