@@ -58,7 +58,7 @@ def test_the_tests_of_a_page_pass(pytester: pytest.Pytester, page: str) -> None:
     pytester.makefile(".ini", pytest=INI)
     pytester.makepyfile("\n\n".join(tests))
 
-    result = pytester.runpytest("-rA")
+    result = pytester.runpytest_subprocess("-rA")  # tools that patch httpx stay in that process
 
     outcomes = result.parseoutcomes()
     assert {"passed"} == outcomes.keys()

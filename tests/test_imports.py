@@ -46,6 +46,7 @@ LAYERS: list[tuple[str, set[str]]] = [
     ),
 ]
 MAY_SPEAK = {
+    "hubapi._transport.fast": {"httpx", "pyqwest"},  # httpx reads the environment's proxies and certificates
     "hubapi._transport.httpx": {"httpx"},
     "hubapi._transport.pool": {"httpx"},
     "hubapi._transport.proxy": {"httpx"},
@@ -132,7 +133,7 @@ def test_imports_point_one_way() -> None:
 
 def test_each_library_that_speaks_http_has_one_place() -> None:
     """A successor of one of them would change that, and the fake."""
-    libraries = {"httpx", "httpx2", "httpcore", "httptools", "h11"}
+    libraries = {"httpx", "httpx2", "httpcore", "httptools", "h11", "pyqwest"}
     spoken = {
         (found.importer, library) for found in IMPORTS if (library := found.imported.partition(".")[0]) in libraries
     }

@@ -1,20 +1,21 @@
 """A client in Rust behind the protocol: `pip install hubapi-client[fast]`.
 
-It is pyqwest (reqwest and hyper below). For a page of 40 KB it takes 0.60, 0.45 and 0.08 of the CPU of
-`httpx.AsyncClient` at 1, 8 and 32 requests in flight. pyreqwest takes 0.16, 0.10 and 0.02, but only in asyncio, and
-two promises of `Transport` can't be kept with its 0.15.1: neither a cancellation nor `close` ends a request, whose
-socket stays open until the server responds; and what was lost after it was sent has the same class of error,
-`ConnectError`, as what was never sent.
+It is pyqwest (reqwest and hyper below). A page of 40 KB takes 0.96, 0.50 and 0.11 of the CPU of `httpx.AsyncClient` at
+1, 8 and 32 requests in flight, and 1.18, 0.40 and 0.08 of the time; the default transport takes 0.82, 0.63 and 0.15 of
+both. pyreqwest takes 0.16, 0.10 and 0.02 of the CPU. But with its 0.15.1 two promises of `Transport` can't be kept:
+neither a cancellation nor `close` ends a request, whose socket stays open until the server responds, and a lost
+response has the same classes of errors as a request that was not sent, `ConnectError` and `ConnectTimeoutError`. And it
+runs in asyncio alone.
 """
 
 import atexit
 import re
 import ssl
 import time
-from collections.abc import AsyncIterator, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from functools import lru_cache
 from types import ModuleType, TracebackType
-from typing import TYPE_CHECKING, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import anyio
 import anyio.to_thread
@@ -63,7 +64,7 @@ class FastTransport:
             for the one that the environment names, unless `NO_PROXY` exempts the host or it is this machine.
 
     Raises:
-        ConfigurationError: pyqwest is not installed, or an option can't work.
+        ConfigurationError: pyqwest is not installed. What an option can't be used for is found with the first request.
 
     Example:
         >>> async def main():
@@ -78,7 +79,7 @@ class FastTransport:
     _pyqwest: ModuleType = field(init=False)
     _failures: tuple[type[Exception], ...] = field(init=False)
     _certificates: bytes | None = field(default=None, init=False)
-    _clients: "dict[_Key, pyqwest.HTTPTransport]" = field(factory=dict, init=False)
+    _clients: "dict[_Key, pyqwest.HTTPTransport]" = field(factory=dict[_Key, Any], init=False)
     _under_way: set[anyio.CancelScope] = field(factory=set[anyio.CancelScope], init=False)
     _proxies: dict[str, Secret | None] = field(factory=dict[str, Secret | None], init=False)
     _opening: anyio.Lock = field(factory=anyio.Lock, init=False)
@@ -104,11 +105,12 @@ class FastTransport:
 
     async def _exchange(self, client: "pyqwest.HTTPTransport", request: Request) -> Response:
         built = self._build(request)
-        response = None
+        response, whole = None, False
         problem: HubError
         try:
             response = await client.execute(built)
-            body = await _read(response.content, request.limits.max_response_bytes)
+            body = await _read(response, request.limits.max_response_bytes)
+            whole = body is not None
         except self._failures as error:
             # `execute` has a ConnectionError only for a connection that could not be made.
             if response is None and isinstance(error, ConnectionError):
@@ -122,7 +124,7 @@ class FastTransport:
             content = await content_of(raw, headers.get("content-encoding", ""), request.limits)
             return Response(status=response.status, headers=headers, content=content)
         finally:
-            if response is not None:
+            if response is not None and not whole:
                 with anyio.CancelScope(shield=True):
                     await response.aclose()
         raise problem
@@ -151,7 +153,7 @@ class FastTransport:
         if origin is None:
             raise ConfigurationError("the URL can't be used: it is not one of http or https")
         if origin[0] not in self._proxies:
-            self._proxies[origin[0]] = self.proxy or environment_proxy(_url(origin[0]))
+            self._proxies[origin[0]] = _with_scheme(self.proxy or environment_proxy(_url(origin[0])))
         proxy, limits = self._proxies[origin[0]], request.limits
         encrypts = request.url.startswith("https:") or (proxy is not None and proxy.reveal().startswith("https:"))
         key = request.identity, proxy, encrypts, limits.connect_s, limits.read_s
@@ -236,15 +238,18 @@ def _load() -> ModuleType:
     raise problem
 
 
-async def _read(content: AsyncIterator[bytes | bytearray | memoryview], limit: int) -> bytes | None:
+async def _read(response: "pyqwest.Response", limit: int) -> bytes | None:
     """Return a body; None for one of more than *limit* bytes, the rest of which is not read."""
+    length = response.headers.get("content-length", "")
     chunks: list[bytes] = []
     size = 0
-    async for chunk in content:
+    async for chunk in response.content:
         size += len(chunk)
         if size > limit:
             return None
         chunks.append(bytes(chunk))
+        if str(size) == length:  # asking whether there is more would take another hop
+            break
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
@@ -272,6 +277,10 @@ def _default_certificates() -> bytes:
     """Return certificates in PEM; nothing where `SSL_CERT_DIR` names them, which pyqwest reads too."""
     known = default_ssl_context().get_ca_certs(binary_form=True)
     return "".join(map(ssl.DER_cert_to_PEM_cert, known)).encode()
+
+
+def _with_scheme(proxy: Secret | None) -> Secret | None:
+    return proxy if proxy is None or "://" in proxy.reveal() else Secret(f"http://{proxy.reveal()}")
 
 
 def _url(origin: str) -> httpx.URL:

@@ -107,7 +107,8 @@ def sentry(url: str, request: pytest.FixtureRequest) -> Iterator[Callable[[], in
         with transaction:
             yield count
     finally:
-        sentry_sdk.init()
+        # The patch of httpx stays in this process: it must not add headers in other tests.
+        sentry_sdk.init(default_integrations=False, auto_enabling_integrations=False, trace_propagation_targets=[])
 
 
 TOOLS: dict[str, Watching] = {

@@ -29,3 +29,8 @@ class Authority:
         context.verify_mode = ssl.CERT_REQUIRED
         client._ca.configure_trust(context)
         return context
+
+    def client(self, name: str) -> tuple[bytes, str]:
+        """A client's certificate and key, in PEM."""
+        issued = self._ca.issue_cert(name)
+        return issued.cert_chain_pems[0].bytes(), issued.private_key_pem.bytes().decode()

@@ -1,0 +1,119 @@
+"""FastTransport: its options, and what is missing; the rest is in `conformance`."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hubapi import AsyncHub, ConfigurationError, FastTransport, NotSentError, StaticToken
+from hubapi._transport import fast
+from hubapi._transport.transport import Limits, Request
+from tests.transport.conformance.certificates import Authority
+from tests.transport.conformance.proxies import proxying
+from tests.transport.conformance.servers import free_port, respond, serving
+
+pytestmark = pytest.mark.anyio
+
+
+def get(url: str, identity: str = "", limits: Limits | None = None) -> Request:
+    return Request(method="GET", url=url, identity=identity, limits=limits or Limits())
+
+
+async def test_without_pyqwest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says what to install."""
+    fast._load.cache_clear()
+    monkeypatch.setitem(sys.modules, "pyqwest", None)
+    with pytest.raises(ConfigurationError, match=r"pip install hubapi-client\[fast\]"):
+        FastTransport()
+
+
+async def test_it_is_a_transport_of_a_hub() -> None:
+    """The hub leaves it open for the next one, which is another identity and shares no connection."""
+    async with serving(respond) as server, FastTransport() as transport:
+        for _ in range(2):
+            async with AsyncHub(StaticToken("x"), base_url=server.url, transport=transport) as hub:
+                assert {} == await hub.raw.request("GET", "/v2/x")
+
+    assert [0, 1] == server.over
+
+
+async def test_a_certificate_of_the_client(tmp_path: Path) -> None:
+    """For a server that asks for one."""
+    ours, theirs = Authority(tmp_path / "ours.pem"), Authority(tmp_path / "theirs.pem")
+    certificate, key = theirs.client("moby@example.com")
+    async with serving(respond, ours.server_for(theirs, "127.0.0.1")) as server:
+        ca = ours.file.read_bytes()
+        async with FastTransport(ca=ca, client_certificate=certificate, client_key=key) as transport:
+            assert b"{}" == (await transport.send(get(server.url))).content
+            assert key not in repr(transport)
+
+
+@pytest.mark.parametrize("options", [{"ca": b"no PEM"}, {"client_certificate": b"x", "client_key": "hunter2"}])
+async def test_certificates_that_are_none(options: dict[str, bytes | str]) -> None:
+    """Found before anything is sent."""
+    async with FastTransport(**options) as transport:  # type: ignore[arg-type]
+        with pytest.raises(ConfigurationError) as caught:
+            await transport.send(get("https://127.0.0.1/"))
+
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("proxy", ["gopher://moby:hunter2@p", "http://p:x", "http://"])
+async def test_a_proxy_that_is_none(proxy: str) -> None:
+    """The same, and its password is not shown."""
+    async with FastTransport(proxy=proxy) as transport:
+        with pytest.raises((ConfigurationError, NotSentError)) as caught:
+            await transport.send(get("http://hub.test/"))
+
+    assert "hunter2" not in str(caught.value)
+
+
+async def test_a_proxy_without_a_scheme() -> None:
+    """It is one of HTTP."""
+    async with proxying(None) as proxy, FastTransport(proxy=proxy.url.partition("//")[2]) as transport:
+        assert b"{}" == (await transport.send(get("http://hub.test/"))).content
+
+
+async def test_many_identities() -> None:
+    """No more than 64 are kept, each with its connections."""
+    async with serving(respond) as server, FastTransport() as transport:
+        for number in range(70):
+            await transport.send(get(server.url, identity=str(number)))
+        assert 64 == len(transport._clients)
+        await server.until(lambda: len(server.ended) >= 6)
+
+
+async def test_connections_are_kept_over_time_limits_that_are_the_same() -> None:
+    """Other limits are another client."""
+    async with serving(respond) as server, FastTransport() as transport:
+        for seconds in (5, 5, 6, 6):
+            await transport.send(get(server.url, limits=Limits(read_s=seconds)))
+
+    assert [0, 0, 1, 1] == server.over
+
+
+EXITING = """
+import anyio
+from hubapi import FastTransport, TransportError
+from hubapi._transport.transport import Request
+
+async def main():
+    transport = FastTransport()
+    async def send():
+        try:
+            await transport.send(Request(method="GET", url="http://127.0.0.1:%d/"))
+        except TransportError:
+            pass
+    async with anyio.create_task_group() as tasks:
+        for _ in range(40):
+            tasks.start_soon(send)
+
+anyio.run(main)
+"""
+
+
+def test_a_process_exits_cleanly_right_after_its_last_request() -> None:
+    """Although pyqwest's threads are still at work: without a wait at exit some of these crash."""
+    for _ in range(3):
+        subprocess.run([sys.executable, "-c", EXITING % free_port()], check=True, timeout=60)
