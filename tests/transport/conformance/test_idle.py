@@ -91,10 +91,10 @@ async def test_an_idle_connection_ends(entry: Entry, opened: Open, ending: Handl
             # and fail cleanly.
             await server.until(lambda: 0 in server.ended)
             assert await get(transport, server) in {b"{}", "NoResponseError", "NotSentError"}
-            del server.over[1:]
+        before = len(server.over)
 
         assert [b"{}"] * 3 == [await get(transport, server) for _ in range(3)]
-        assert [0, 1, 1, 1] == server.over
+        assert [1, 1, 1] == server.over[before:]
 
 
 @pytest.mark.parametrize("ending", [closes, resets], ids=lambda ending: ending.__name__)
