@@ -3,7 +3,7 @@
 Importing `scim2_models` is slow, so this module is imported when an organisation with SCIM tokens is added.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from scim2_models import (
     URN,
@@ -59,7 +59,7 @@ class User(Resource[Any]):
     # Has the attributes of the description, and no others of RFC 7643. Those that the description does not let POST
     # and PUT send are read-only: ignored if sent.
 
-    __schema__ = _USER_SCHEMA
+    __schema__: ClassVar[URN | None] = _USER_SCHEMA
 
     user_name: Annotated[str | None, Required.true, Uniqueness.server] = None
     """The email address of the user, by which the user is known."""
@@ -83,7 +83,7 @@ class User(Resource[Any]):
 class UserUpdate(ScimObject):
     """The body of PUT, which differs from what GET returns: `active` is `enabled` here (D34)."""
 
-    __schema__ = _USER_SCHEMA
+    __schema__: ClassVar[URN | None] = _USER_SCHEMA
 
     name: Name | None = None
     enabled: bool = False
