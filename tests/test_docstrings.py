@@ -26,10 +26,6 @@ BANNED = {
     *("Anybody", "Hear", "How", "Let", "Nobody", "Say", "Somebody", "Tell"),
     *("What", "Whatever", "When", "Where", "Who", "Whoever"),
 }
-# Packages that still have such docstrings. Remove a package as soon as it has none.
-UNFINISHED = {
-    "hubapi/_transport",
-}
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -57,17 +53,6 @@ def banned_starts(source: str) -> list[str]:
     return [f"{source}:{line}: {start[0]}" for line, start in starts if start and start[0] in BANNED]
 
 
-def unfinished(source: str) -> str | None:
-    return next((package for package in UNFINISHED if source.startswith((f"{package}/", f"{package}.py"))), None)
-
-
 def test_docstrings_start_with_an_imperative_or_a_noun_phrase() -> None:
     """Not with a question word, nor with a verb that the documentation of other packages does not use."""
-    assert [] == [start for source in SOURCES if not unfinished(source) for start in banned_starts(source)]
-
-
-def test_unfinished_packages_have_banned_words() -> None:
-    """A package that has none left must leave the list, so that it stays without."""
-    found = {unfinished(source) for source in SOURCES if banned_starts(source)}
-
-    assert set() == UNFINISHED - found
+    assert [] == [start for source in SOURCES for start in banned_starts(source)]

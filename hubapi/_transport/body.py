@@ -1,7 +1,7 @@
-"""The body of a response: read as it comes, and decoded, both within a limit.
+"""The body of a response: read raw, then decoded, both within a size limit.
 
-httpx would decode while it reads, without a limit: 1 MB of gzip becomes 1 GB. So the raw bytes are read, and decoded
-here in pieces, between which other tasks have their turn and a cancellation is noticed.
+httpx would decode while reading, without a limit: 1 MB of gzip can become 1 GB. So the raw bytes are read, and decoded
+here in chunks, with a checkpoint between them so that other tasks run and cancellation is noticed.
 """
 
 import zlib
@@ -14,33 +14,33 @@ from msgspec import Struct
 from hubapi._transport.transport import Limits
 from hubapi.errors import DecodeError, HubError, NoResponseError, shorten
 
-_PIECE = 1 << 20  # bytes that are decoded at a time
-_FED = 1 << 14  # bytes that the decoder is given at a time: it copies what it does not use
-_LEFT = 64  # chunks that may still come from a stream after it was closed
-_GZIP = b"\x1f\x8b"
+_OUTPUT_BYTES = 1 << 20  # at most, of one decoded chunk
+_INPUT_BYTES = 1 << 14  # passed to the decoder at a time: it copies the unused rest
+_MAX_DRAIN = 64  # chunks that a stream may still yield after it was closed
+_GZIP_MAGIC = b"\x1f\x8b"
 
 
 class Stream(Protocol):
-    """The response of a client like httpx, whose body has not been read."""
+    """A streamed response of httpx or httpx2, whose body has not been read."""
 
     @property
     def stream(self) -> object:
-        """The body as it comes: an async iterable of bytes."""
+        """The raw body: an async iterable of bytes."""
         ...
 
     def aclose(self) -> Awaitable[None]:
-        """Give the connection back, or close it if the body was not read to its end."""
+        """Release the connection, or close it if the body was not read to its end."""
         ...
 
 
 class RawResponse(Struct, frozen=True):
-    """A response as it came.
+    """A response as received.
 
     Attributes:
         status: The HTTP status.
         headers: Names and values.
-        body: In its content coding; None for one that is larger than allowed.
-        is_decoded: Whether the body's content coding has been undone already.
+        body: Encoded as received; None if it is larger than allowed.
+        is_decoded: True if the body has already been decoded.
     """
 
     status: int
@@ -50,10 +50,10 @@ class RawResponse(Struct, frozen=True):
 
 
 async def read_body(response: Stream, limit: int) -> bytes | None:
-    """Return a body as it comes; None, and the connection closed, for one of more than *limit* bytes."""
+    """Return a raw body; if it has more than *limit* bytes, close the connection and return None."""
     chunks: list[bytes] = []
     size = 0
-    iterator = aiter(cast("AsyncIterable[bytes]", response.stream))  # if it is not, that is a TypeError
+    iterator = aiter(cast("AsyncIterable[bytes]", response.stream))  # TypeError if it is anything else
     try:
         async for chunk in iterator:
             size += len(chunk)
@@ -63,33 +63,33 @@ async def read_body(response: Stream, limit: int) -> bytes | None:
     finally:
         await response.aclose()
     if size > limit:
-        await _exhaust(iterator)
+        await _drain(iterator)
         return None
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-async def _exhaust(closed: AsyncIterator[bytes]) -> None:
-    """Run the generators of a closed body to their end: trio warns of those that are left suspended."""
+async def _drain(closed: AsyncIterator[bytes]) -> None:
+    """Run the generators of a closed body to their end: trio warns if they are left suspended."""
     try:
-        for _ in range(_LEFT):
+        for _ in range(_MAX_DRAIN):
             await anext(closed)
-    except Exception:  # noqa: BLE001 - reading what is closed fails in many ways
+    except Exception:  # noqa: BLE001 - reading a closed stream fails in many ways
         return
 
 
 async def content_of(response: RawResponse, encoding: str, limits: Limits) -> bytes:
-    """Return the content of a response: its body, decoded.
+    """Return the decoded body of a response.
 
-    An error counts for its status and headers, so it has no content if its body can't be decoded.
+    An error response matters for its status and headers, so its content is empty if its body can't be decoded.
 
     Args:
-        response: As it came.
+        response: The response as received.
         encoding: Its `content-encoding`; empty if there is none.
-        limits: How large a body may be.
+        limits: The size limit.
 
     Raises:
-        DecodeError: a success is larger than allowed, or in an unknown content coding.
-        NoResponseError: the body of a success is cut off, or broken.
+        DecodeError: a successful response is larger than allowed, or has an unknown content coding.
+        NoResponseError: the body of a successful response is truncated or corrupt.
     """
     try:
         return await _decoded(response, encoding, limits.max_response_bytes)
@@ -107,13 +107,13 @@ async def _decoded(response: RawResponse, encoding: str, limit: int) -> bytes:
         return body
     for coding in reversed(encoding.lower().split(",")):
         match coding.strip():
-            case "gzip" | "x-gzip" if body.startswith(_GZIP):
-                body = await _inflated(body, zlib.MAX_WBITS | 16, limit)
+            case "gzip" | "x-gzip" if body.startswith(_GZIP_MAGIC):
+                body = await _decode_zlib(body, zlib.MAX_WBITS | 16, limit)
             case "deflate" if _is_zlib(body):
-                body = await _inflated(body, zlib.MAX_WBITS, limit)
+                body = await _decode_zlib(body, zlib.MAX_WBITS, limit)
             case "deflate":
-                body = await _inflated_if_deflate(body, limit)
-            case "gzip" | "x-gzip" | "identity" | "":  # gzip was announced, but not applied: seen behind some proxies
+                body = await _decode_raw_deflate(body, limit)
+            case "gzip" | "x-gzip" | "identity" | "":  # some proxies declare gzip without applying it
                 pass
             case _:
                 raise DecodeError(
@@ -123,56 +123,56 @@ async def _decoded(response: RawResponse, encoding: str, limit: int) -> bytes:
     return body
 
 
-async def _inflated(body: bytes, wbits: int, limit: int) -> bytes:
-    pieces: list[bytes] = []
+async def _decode_zlib(body: bytes, wbits: int, limit: int) -> bytes:
+    chunks: list[bytes] = []
     size = 0
     try:
-        for piece in _pieces(body, wbits):
-            size += len(piece)
+        for chunk in _inflate(body, wbits):
+            size += len(chunk)
             if size > limit:
                 raise _too_large(f"the response's {len(body):,} bytes decode to more than {limit:,}", limit)
-            if pieces:
+            if chunks:
                 await checkpoint()
-            pieces.append(piece)
+            chunks.append(chunk)
     except (EOFError, zlib.error) as error:
-        problem = "cut off" if isinstance(error, EOFError) else "broken"
+        problem = "truncated" if isinstance(error, EOFError) else "corrupt"
         raise NoResponseError(f"no response: its compressed body is {problem}") from None
-    return b"".join(pieces)
+    return b"".join(chunks)
 
 
-async def _inflated_if_deflate(body: bytes, limit: int) -> bytes:
-    """Decode deflate without the wrapper of zlib, as some servers send it; return anything else as it is."""
+async def _decode_raw_deflate(body: bytes, limit: int) -> bytes:
+    """Decode deflate without a zlib header, which some servers send; return anything else unchanged."""
     try:
-        return await _inflated(body, -zlib.MAX_WBITS, limit)
+        return await _decode_zlib(body, -zlib.MAX_WBITS, limit)
     except NoResponseError:
         return body
 
 
 def _is_zlib(body: bytes) -> bool:
-    """Return whether a body begins with the header of RFC 1950."""
+    """Return whether a body begins with a zlib header (RFC 1950)."""
     return len(body) > 1 and body[0] & 0x0F == 8 and int.from_bytes(body[:2], "big") % 31 == 0
 
 
-def _pieces(body: bytes, wbits: int) -> Iterator[bytes]:
-    """Yield what a body decodes to, 1 MiB at most at a time. gzip may have several members (RFC 1952, 2.2).
+def _inflate(body: bytes, wbits: int) -> Iterator[bytes]:
+    """Yield the decoded body in chunks of at most 1 MiB. gzip may have several members (RFC 1952, 2.2).
 
     Raises:
-        EOFError: it is cut off.
-        zlib.error: it is broken.
+        EOFError: it is truncated.
+        zlib.error: it is corrupt.
     """
     position = 0
     while True:
         inflater = zlib.decompressobj(wbits)
         while not inflater.eof:
-            fed = body[position : position + _FED]
-            piece = inflater.decompress(fed, _PIECE)
-            if not (fed or piece):
+            data = body[position : position + _INPUT_BYTES]
+            chunk = inflater.decompress(data, _OUTPUT_BYTES)
+            if not (data or chunk):
                 raise EOFError
-            position += len(fed) - len(inflater.unused_data or inflater.unconsumed_tail)
-            yield piece
-        if not body.startswith(_GZIP, position):  # nothing, or padding
+            position += len(data) - len(inflater.unused_data or inflater.unconsumed_tail)
+            yield chunk
+        if not body.startswith(_GZIP_MAGIC, position):  # the end, or padding
             return
 
 
-def _too_large(what: str, limit: int) -> DecodeError:
-    return DecodeError(f"{what}, the limit of Settings(max_response_bytes=)", expected=f"at most {limit:,} bytes")
+def _too_large(reason: str, limit: int) -> DecodeError:
+    return DecodeError(f"{reason}, the limit of Settings(max_response_bytes=)", expected=f"at most {limit:,} bytes")

@@ -1,4 +1,4 @@
-"""Transports on httpx: the default one, and an adapter to a caller's, of httpx or of its successor httpx2."""
+"""The default transport, on httpx, and an adapter for a caller's own httpx or httpx2 transport."""
 
 import re
 import ssl
@@ -14,8 +14,8 @@ from attrs import define, field
 
 from hubapi._secret import Secret
 from hubapi._transport.body import RawResponse, content_of, read_body
-from hubapi._transport.pool import BEFORE_SENDING, Pool, words
-from hubapi._transport.proxy import environment_proxy, usable_proxy
+from hubapi._transport.pool import NOT_SENT_ERRORS, Pool, describe
+from hubapi._transport.proxy import environment_proxy, parse_proxy
 from hubapi._transport.tls import default_ssl_context
 from hubapi._transport.transport import Limits, Request, Response
 from hubapi.errors import ConfigurationError, NoResponseError, NotSentError, TransportError, shorten
@@ -23,7 +23,7 @@ from hubapi.errors import ConfigurationError, NoResponseError, NotSentError, Tra
 _Origin: TypeAlias = tuple[str, str, int | None]
 _NewTransport: TypeAlias = Callable[[], httpx.AsyncHTTPTransport]
 
-_SETTING = "Settings(proxy=)"
+_PROXY_SETTING = "Settings(proxy=)"
 _HOST = re.compile(r"(?=.{1,253}$)[^.]{1,63}(\.[^.]{1,63})*\.?")  # RFC 1035, 2.3.4: a label has 63 octets at most
 
 
@@ -31,63 +31,62 @@ _HOST = re.compile(r"(?=.{1,253}$)[^.]{1,63}(\.[^.]{1,63})*\.?")  # RFC 1035, 2.
 class HttpxTransport:
     """The default transport: requests go through `httpx.AsyncHTTPTransport`.
 
-    Whatever watches or replaces that class, or httpcore below it, sees every request: OpenTelemetry, respx,
-    pytest-httpx, vcrpy. There is no `httpx.AsyncClient`: no cookies are kept, and no redirects followed.
+    Tools that patch that class, or httpcore below it, see every request: OpenTelemetry, respx, pytest-httpx, vcrpy.
+    There is no `httpx.AsyncClient`, so no cookies are kept and no redirects are followed.
 
     Args:
-        ssl_context: Verifies servers, and may hold client certificates; None for one with the usual certificates.
-        proxy: The URL of a proxy for every request; None for the one that the environment names, if any.
+        ssl_context: Verifies servers, and may have client certificates; None for `default_ssl_context()`.
+        proxy: The URL of a proxy for every request; None for the proxy set in the environment, if any.
 
     Raises:
-        ConfigurationError: the proxy can't be one.
+        ConfigurationError: the proxy's URL is invalid.
     """
 
     ssl_context: ssl.SSLContext | None = None
     proxy: Secret | None = None
     _pool: Pool = field(factory=Pool, init=False)
-    _servers: dict[_Origin, _NewTransport] = field(factory=dict[_Origin, _NewTransport], init=False)
-    _opening: anyio.Lock = field(factory=anyio.Lock, init=False)
+    _factories: dict[_Origin, _NewTransport] = field(factory=dict[_Origin, _NewTransport], init=False)
+    _tls_lock: anyio.Lock = field(factory=anyio.Lock, init=False)
 
     def __attrs_post_init__(self) -> None:
         if self.proxy is not None:
-            usable_proxy(self.proxy, _SETTING)
+            parse_proxy(self.proxy, _PROXY_SETTING)
 
     async def send(self, request: Request, /) -> Response:
         if self._pool.closed:
             raise ConfigurationError("this hub is closed; open another")
         url = _url(request.url)
         origin = (url.scheme, url.host, url.port)
-        new = self._servers.get(origin) or await self._open(origin, url)
+        new = self._factories.get(origin) or await self._factory(origin, url)
         built = _build(httpx.Request, url, request)
         if request.content:
             built.stream = _Content(request.content)
-        return await _response(
-            await self._pool.send(built, request.limits, (origin, request.identity), new), request.limits
-        )
+        raw = await self._pool.send(built, request.limits, (origin, request.identity), new)
+        return await _response(raw, request.limits)
 
-    async def _open(self, origin: _Origin, url: httpx.URL) -> _NewTransport:
-        """Return what makes connections to a server, and remember it."""
+    async def _factory(self, origin: _Origin, url: httpx.URL) -> _NewTransport:
+        """Return a factory of transports to a server, and keep it for later requests."""
         proxy = self._proxy(url)
         encrypts_to_proxy = proxy is not None and proxy.url.scheme == "https"
         if url.scheme == "https" or encrypts_to_proxy:
             tls = await self._tls()
         else:
-            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # not used: it has no certificates, whose reading takes 30 ms
+            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # unused, and empty: loading certificates takes 30 ms
         if proxy is not None and encrypts_to_proxy:
             proxy.ssl_context = tls
         one = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=None)
         new = partial(httpx.AsyncHTTPTransport, verify=tls, trust_env=False, limits=one, proxy=proxy)
-        return self._servers.setdefault(origin, new)
+        return self._factories.setdefault(origin, new)
 
     def _proxy(self, url: httpx.URL) -> httpx.Proxy | None:
         if self.proxy is not None:
-            return usable_proxy(self.proxy, _SETTING)
-        named = environment_proxy(url)
-        return usable_proxy(named, "the proxy that the environment names") if named else None
+            return parse_proxy(self.proxy, _PROXY_SETTING)
+        proxy = environment_proxy(url)
+        return parse_proxy(proxy, "the proxy set in the environment") if proxy else None
 
     async def _tls(self) -> ssl.SSLContext:
-        """Return how servers are verified. Reading certificates takes 30 ms: once, and not on the event loop."""
-        async with self._opening:
+        """Return the SSL context. Loading certificates takes 30 ms, so it is done once, off the event loop."""
+        async with self._tls_lock:
             if self.ssl_context is None:
                 self.ssl_context = await anyio.to_thread.run_sync(default_ssl_context)
         return self.ssl_context
@@ -97,21 +96,21 @@ class HttpxTransport:
 
 
 class HttpxLike(Protocol):
-    """A transport of httpx or of httpx2, as far as a type can tell both."""
+    """A transport of httpx or httpx2: the part of their types that is the same."""
 
     @property
     def handle_async_request(self) -> Callable[..., Awaitable[object]]:
-        """Send a request of its library, and return a response of its library."""
+        """Send a request of its own library and return a response of that library."""
         ...
 
 
 @define(eq=False, repr=False)
 class HttpxAdapter:
-    """A transport of the caller's, of httpx or httpx2. It stays the caller's to close.
+    """A caller's httpx or httpx2 transport. The caller closes it.
 
     Args:
         transport: The transport.
-        library: The module `httpx` or `httpx2`: they have the same names.
+        library: The module `httpx` or `httpx2`, which have the same names.
     """
 
     transport: HttpxLike
@@ -122,7 +121,7 @@ class HttpxAdapter:
 
     def __attrs_post_init__(self) -> None:
         self._new_request = self.library.Request
-        self._not_sent = tuple(getattr(self.library, name) for name in BEFORE_SENDING)
+        self._not_sent = tuple(getattr(self.library, name) for name in NOT_SENT_ERRORS)
         self._failed = (self.library.HTTPError, self.library.InvalidURL, self.library.StreamError)
 
     async def send(self, request: Request, /) -> Response:
@@ -130,15 +129,15 @@ class HttpxAdapter:
         problem: TransportError
         try:
             response = cast("httpx.Response", await self.transport.handle_async_request(built))
-            if response.is_stream_consumed:  # by a layer of the caller's that has read and decoded it
+            if response.is_stream_consumed:  # the caller's transport has read and decoded it
                 raw = RawResponse(response.status_code, response.headers.raw, response.content, is_decoded=True)
             else:
                 body = await read_body(response, request.limits.max_response_bytes)
                 raw = RawResponse(response.status_code, response.headers.raw, body)
         except self._not_sent as error:
-            problem = NotSentError(f"nothing was sent: {words(error)}")
+            problem = NotSentError(f"nothing was sent: {describe(error)}")
         except self._failed as error:
-            problem = NoResponseError(f"no response: {words(error)}")
+            problem = NoResponseError(f"no response: {describe(error)}")
         else:
             return await _response(raw, request.limits)
         raise problem
@@ -148,7 +147,7 @@ class HttpxAdapter:
 
 @define(eq=False, repr=False)
 class _Content(httpx.AsyncByteStream, httpx.SyncByteStream):
-    """A body in one piece. httpx's own is a generator: trio warns of one that is left when sending is cancelled."""
+    """A body in one piece. httpx's own is a generator, and trio warns if a cancelled request leaves it suspended."""
 
     content: bytes
 
@@ -174,15 +173,15 @@ class _Once:
 
 
 def _url(text: str) -> httpx.URL:
-    """Read a URL.
+    """Parse a URL.
 
     Raises:
-        ConfigurationError: no server can be asked with it.
+        ConfigurationError: it is not the URL of a server.
     """
     try:
         url = httpx.URL(text)
     except (httpx.InvalidURL, ValueError, TypeError) as error:
-        problem = ConfigurationError(f"the URL can't be used: {words(error)}")
+        problem = ConfigurationError(f"the URL can't be used: {describe(error)}")
     else:
         _check_server(url.scheme, url.host, url.port)
         return url
@@ -200,7 +199,7 @@ def _check_server(scheme: str, host: str, port: int | None) -> None:
 
 
 def _build(new: Callable[..., httpx.Request], url: httpx.URL, request: Request) -> httpx.Request:
-    """Return a request of httpx, or of httpx2, which adds `host` and `content-length`."""
+    """Return a request of httpx or httpx2, which adds `host` and `content-length`."""
     headers = {"accept-encoding": "gzip"}
     for name, value in request.headers.items():
         headers[name.lower()] = value

@@ -1,13 +1,13 @@
-"""Connections, kept and taken again: each is a stock httpx transport with room for one.
+"""A connection pool: a stack of stock httpx transports, each limited to one connection.
 
-httpcore's own pool looks through all connections and requests at every turn, which at 32 in flight is most of a
-request's CPU, and it loses a slot for each cancelled request (encode/httpcore#1093). A pool of one does neither, and
-replaces a connection that the server has closed by itself. The pools of one are kept here, as a stack.
+httpcore's own pool scans all connections and requests each time, which at 32 in flight is most of a request's CPU, and
+it leaks a slot for each cancelled request (encode/httpcore#1093). A transport of one connection does neither, and
+replaces the connection itself if the server has closed it.
 """
 
 import time
 from collections.abc import Callable, Hashable, Mapping
-from typing import Protocol, cast
+from typing import Literal, Protocol, cast
 
 import anyio
 import httpx
@@ -17,12 +17,13 @@ from hubapi._transport.body import RawResponse, read_body
 from hubapi._transport.transport import Limits
 from hubapi.errors import NoResponseError, NotSentError, TransportError, shorten
 
-KEPT = 64
-KEPT_S = 30.0
+MAX_IDLE = 64
+MAX_IDLE_S = 30.0
+
+NOT_SENT_ERRORS = ("ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError", "UnsupportedProtocol")
+"""The errors of httpx and httpx2 that are raised before anything is sent."""
 
 _CLOSED = "the hub was closed during this call"
-BEFORE_SENDING = ("ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError", "UnsupportedProtocol")
-"""The errors of httpx, and of httpx2, that are raised before anything is sent."""
 
 
 class _Closable(Protocol):
@@ -33,15 +34,15 @@ class _Closable(Protocol):
 class Connection:
     """One connection, for one request at a time.
 
-    httpcore reports its steps to `trace` (https://www.encode.io/httpcore/extensions/#trace), which serves three ends:
+    httpcore reports its steps to `trace` (https://www.encode.io/httpcore/extensions/#trace), for three purposes:
 
-    - the steps before a request is sent, from the name look-up to the handshake in a tunnel, share one time limit;
-    - what failed before it was sent is told from what failed after;
-    - a socket is closed even if the handshake over it is cancelled, when httpcore 1.0.9 forgets it.
+    - All steps before a request is sent, from name lookup to the TLS handshake through a proxy, share one time limit.
+    - A failure before the request was sent is distinguished from one after.
+    - The socket is closed even if the TLS handshake is cancelled: httpcore 1.0.9 then leaks it.
 
     Args:
-        transport: Makes the connection, with its first request or after the server has closed it.
-        key: Says which requests may go over it.
+        transport: Connects at the first request, and again after the server has closed the connection.
+        key: Only requests with an equal key use the connection.
     """
 
     transport: httpx.AsyncHTTPTransport
@@ -49,7 +50,7 @@ class Connection:
     idle_since: float = field(default=0.0, init=False)
     _scope: anyio.CancelScope | None = field(default=None, init=False)
     _socket: _Closable | None = field(default=None, init=False)
-    _step: str = field(default="", init=False)  # "connecting" or "sent"
+    _step: Literal["", "connecting", "sent"] = field(default="", init=False)  # of the current request
     _limits: Limits = field(factory=Limits, init=False)
     _closed: bool = field(default=False, init=False)
 
@@ -58,7 +59,7 @@ class Connection:
 
         Raises:
             NotSentError: nothing was sent.
-            NoResponseError: no whole response came.
+            NoResponseError: no complete response was received.
         """
         self._step, self._limits = "", limits
         request.extensions["trace"] = self._trace
@@ -69,7 +70,7 @@ class Connection:
                 body = await read_body(response, limits.max_response_bytes)
             except AssertionError:  # of a mock: nothing matches the request
                 raise
-            except Exception as error:  # noqa: BLE001 - httpcore lets errors of trio and of sockets through
+            except Exception as error:  # noqa: BLE001 - httpcore does not map all errors of trio and of sockets
                 raise self._failure(error) from None
             finally:
                 self._scope = None
@@ -89,8 +90,8 @@ class Connection:
             self._step = "sent"
 
     def _failure(self, error: Exception | None) -> TransportError:
-        """Return what an error means, or, without one, that the scope was cancelled."""
-        not_sent = self._step == "connecting" or (not self._step and type(error).__name__ in BEFORE_SENDING)
+        """Return the error of a failed request; without an error, its scope was cancelled."""
+        not_sent = self._step == "connecting" or (not self._step and type(error).__name__ in NOT_SENT_ERRORS)
         kind, what = (NotSentError, "nothing was sent") if not_sent else (NoResponseError, "no response")
         return kind(f"{what}: {_CLOSED if self._closed else self._reason(error)}")
 
@@ -99,10 +100,10 @@ class Connection:
             return f"no connection within {self._limits.connect_s:g} s"
         if isinstance(error, httpx.ReadTimeout | httpx.WriteTimeout):
             return f"the connection was silent for {self._limits.read_s:g} s"
-        return words(error)
+        return describe(error)
 
     async def aclose(self) -> None:
-        """Close it, cancelled or not; a request that is under way ends with an error."""
+        """Close it, even if the caller is cancelled; a request in flight ends with an error."""
         self._closed = True
         if self._scope is not None:
             self._scope.cancel()
@@ -114,15 +115,16 @@ class Connection:
 
 @define(eq=False, repr=False)
 class Pool:
-    """Connections, to any number of servers.
+    """A pool of connections to any number of servers.
 
-    - A request takes the connection with its key that was used last, or a new one. There is no limit: the rate limiter
-      and `concurrency` limit what is under way.
-    - It is kept after a whole response. After anything else, such as a cancellation, it is closed.
-    - At most 64 are kept, and none for longer than 30 s without a request; the one unused for longest is closed first.
+    - A request takes the most recently used idle connection with its key, or a new one. There is no limit here: the
+      rate limiter and `concurrency` bound the requests in flight.
+    - A connection is kept after a complete response. After anything else, such as a cancellation, it is closed.
+    - At most `MAX_IDLE` idle connections are kept, each for at most `MAX_IDLE_S`; the one idle the longest is closed
+      first.
 
     Args:
-        now: Seconds, for the age of what is kept.
+        now: Returns monotonic seconds.
     """
 
     now: Callable[[], float] = time.monotonic
@@ -137,9 +139,9 @@ class Pool:
 
         Args:
             request: The request.
-            limits: How long it may take, and how large its response may be.
+            limits: Its time and size limits.
             key: Only requests with an equal key share a connection.
-            new: Makes the transport of a new connection.
+            new: Returns the transport for a new connection.
         """
         await self._trim()
         if self.closed:
@@ -162,19 +164,19 @@ class Pool:
         return response
 
     def _take(self, key: Hashable) -> Connection | None:
-        for place in reversed(range(len(self._idle))):
-            if self._idle[place].key == key:
-                return self._idle.pop(place)
+        for index in reversed(range(len(self._idle))):
+            if self._idle[index].key == key:
+                return self._idle.pop(index)
         return None
 
     async def _trim(self) -> None:
-        """Close what is too old, or one too many."""
-        oldest = self.now() - KEPT_S
-        while self._idle and (len(self._idle) > KEPT or self._idle[0].idle_since <= oldest):
+        """Close the connections that are too old or too many."""
+        oldest = self.now() - MAX_IDLE_S
+        while self._idle and (len(self._idle) > MAX_IDLE or self._idle[0].idle_since <= oldest):
             await self._idle.pop(0).aclose()
 
     async def aclose(self) -> None:
-        """Close every connection; requests under way end with an error."""
+        """Close every connection; requests in flight end with an error."""
         self.closed = True
         connections = [*self._busy, *self._idle]
         self._idle.clear()
@@ -182,11 +184,11 @@ class Pool:
             await connection.aclose()
 
 
-def words(error: BaseException) -> str:
-    """Return what failed, in words: those of the innermost error that has any."""
+def describe(error: BaseException) -> str:
+    """Return the class and message of the innermost cause that has a message."""
     found = error
     inner: BaseException | None = error
-    while isinstance(inner, Exception):  # no cancellation, which is how a time limit works
+    while isinstance(inner, Exception):  # not a cancellation, which is how time limits are implemented
         if isinstance(inner, ExceptionGroup):
             inner = cast("ExceptionGroup[Exception]", inner).exceptions[0]
         found = inner if str(inner) else found

@@ -1,7 +1,7 @@
-"""Which proxy leads to a server: the caller's, or else the one that the environment names.
+"""Proxies: the one set in the environment, and the URL of a proxy as httpx takes it.
 
-`urllib.request` reads `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, and the system's settings on macOS and
-Windows. A proxy's URL may hold a password, so it stays wrapped, and no message repeats it.
+`urllib.request` reads `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, and the system settings on macOS and
+Windows. A proxy's URL may contain a password, so it stays a `Secret`, and no message repeats it.
 """
 
 from importlib.util import find_spec
@@ -18,7 +18,7 @@ def is_loopback(host: str) -> bool:
     """Return whether a host is this machine.
 
     Args:
-        host: A name or address, without brackets.
+        host: A name or an address, without brackets.
     """
     try:
         return ip_address(host).is_loopback
@@ -28,26 +28,26 @@ def is_loopback(host: str) -> bool:
 
 
 def environment_proxy(url: httpx.URL) -> Secret | None:
-    """Return the URL of the proxy that the environment names for a server; None for the direct way.
+    """Return the URL of the proxy that the environment sets for a server; None for a direct connection.
 
-    This machine is always reached directly: no proxy elsewhere leads back to it.
+    Connections to this machine are always direct: a proxy on another machine could not connect to it.
     """
     host = url.netloc.decode("ascii")
     if is_loopback(url.host) or proxy_bypass(host) or proxy_bypass(url.host):
         return None
-    named = {name: Secret(value) for name, value in getproxies().items()}
-    return named.get(url.scheme) or named.get("all")
+    proxies = {scheme: Secret(proxy) for scheme, proxy in getproxies().items()}
+    return proxies.get(url.scheme) or proxies.get("all")
 
 
-def usable_proxy(url: Secret, source: str) -> httpx.Proxy:
+def parse_proxy(url: Secret, source: str) -> httpx.Proxy:
     """Return a proxy as httpx takes it.
 
     Args:
-        url: Such as `http://user:password@proxy:3128` or `socks5://proxy`; `http://` may be left out.
-        source: What names it, for the error.
+        url: Such as `http://user:password@proxy:3128` or `socks5://proxy`; `http://` may be omitted.
+        source: The setting that it comes from, for the error message.
 
     Raises:
-        ConfigurationError: it is no proxy, or needs a package that is not installed.
+        ConfigurationError: the URL is invalid, or needs a package that is not installed.
     """
     try:
         proxy = httpx.Proxy(url.reveal() if "://" in url.reveal() else f"http://{url.reveal()}")
@@ -56,5 +56,5 @@ def usable_proxy(url: Secret, source: str) -> httpx.Proxy:
     if proxy is None or not proxy.url.host:
         raise ConfigurationError(f"{source} is not the URL of a proxy: give one such as http://proxy.example:3128")
     if proxy.url.scheme.startswith("socks") and find_spec("socksio") is None:
-        raise ConfigurationError(f"{source} speaks SOCKS, which needs: pip install httpx[socks]")
+        raise ConfigurationError(f"{source} is a SOCKS proxy, which needs: pip install httpx[socks]")
     return proxy

@@ -1,4 +1,4 @@
-"""The choice of a transport: what `AsyncHub(transport=)` takes."""
+"""The transports that `AsyncHub(transport=)` accepts."""
 
 import sys
 from typing import TypeAlias, cast
@@ -10,16 +10,16 @@ from hubapi._transport.transport import Request, Response, Transport
 from hubapi.errors import ConfigurationError
 
 AnyTransport: TypeAlias = Transport | HttpxLike
-"""A transport of httpx or httpx2, or anything with the two methods of `Transport`."""
+"""A transport of httpx or httpx2, or any object with the two methods of `Transport`."""
 
 _LIBRARIES = ("httpx", "httpx2")
 
 
 def as_transport(given: AnyTransport) -> Transport:
-    """Return a caller's transport as a `Transport` that leaves it open: it stays the caller's to close.
+    """Return a caller's transport as a `Transport` whose `aclose` leaves it open: the caller closes it.
 
     Raises:
-        ConfigurationError: it is none.
+        ConfigurationError: it is not a transport.
     """
     if isinstance(given, type):
         raise ConfigurationError(f"transport is the class {given.__name__}: give an instance of it")
@@ -42,7 +42,7 @@ def as_transport(given: AnyTransport) -> Transport:
 
 
 def _library_of(given: object, kind: str) -> str | None:
-    """Return which library a class comes from, without importing one that is not in use."""
+    """Return the library whose class *kind* an object is an instance of, without importing a library not in use."""
     for base in type(given).__mro__:
         library = base.__module__.partition(".")[0]
         if base.__name__ == kind and library in _LIBRARIES:

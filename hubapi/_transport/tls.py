@@ -1,4 +1,4 @@
-"""The SSL context that servers are verified with, unless the caller gives one."""
+"""The SSL context that verifies servers, unless the caller passes one."""
 
 import os
 import re
@@ -9,22 +9,22 @@ import httpx
 
 from hubapi.errors import ConfigurationError
 
-_HASHED = re.compile(r"[0-9a-f]{8}\.[0-9]+")  # as `openssl rehash` names certificates; OpenSSL reads no others
+_HASHED_NAME = re.compile(r"[0-9a-f]{8}\.[0-9]+")  # as written by `openssl rehash`; OpenSSL reads no other names
 
 
 def default_ssl_context() -> ssl.SSLContext:
-    """Return a context with the certificates that `SSL_CERT_FILE` or `SSL_CERT_DIR` names, or else certifi's.
+    """Return a context with the certificates of `SSL_CERT_FILE` or `SSL_CERT_DIR`, or else certifi's.
 
     It takes 30 ms: call it off the event loop.
 
     Raises:
-        ConfigurationError: one of these variables, or `SSLKEYLOGFILE`, names no usable file.
+        ConfigurationError: one of these variables, or `SSLKEYLOGFILE`, names a file that can't be used.
     """
     _check_directories()
     try:
         context = httpx.create_ssl_context()
     except (OSError, ssl.SSLError) as error:
-        problem = _blame(error)
+        problem = _explain(error)
     else:
         context.set_alpn_protocols(["http/1.1"])
         return context
@@ -32,30 +32,32 @@ def default_ssl_context() -> ssl.SSLContext:
 
 
 def _check_directories() -> None:
-    """OpenSSL takes any text for directories, and then knows no certificate."""
-    named = os.environ.get("SSL_CERT_DIR")
-    if named and not os.environ.get("SSL_CERT_FILE") and not any(map(_has_certificates, named.split(os.pathsep))):
+    """Check `SSL_CERT_DIR`: OpenSSL accepts any value, and then trusts no certificate."""
+    directories = os.environ.get("SSL_CERT_DIR")
+    if not directories or os.environ.get("SSL_CERT_FILE"):
+        return
+    if not any(map(_has_certificates, directories.split(os.pathsep))):
         raise ConfigurationError(
-            f"SSL_CERT_DIR names {named!r}, which holds no certificate under the name of its hash: run `openssl rehash`"
+            f"SSL_CERT_DIR names {directories!r}, which has no certificate with a hashed name: run `openssl rehash`"
         )
 
 
 def _has_certificates(directory: str) -> bool:
     try:
-        return any(_HASHED.fullmatch(path.name) for path in Path(directory).iterdir())
+        return any(_HASHED_NAME.fullmatch(path.name) for path in Path(directory).iterdir())
     except OSError:
         return False
 
 
-def _blame(error: Exception) -> ConfigurationError:
-    """Return which variable's file can't be used: OpenSSL's errors do not tell."""
-    named = os.environ.get("SSL_CERT_FILE")
-    if named:
+def _explain(error: Exception) -> ConfigurationError:
+    """Return the error with the variable that caused it, which OpenSSL's message does not name."""
+    path = os.environ.get("SSL_CERT_FILE")
+    if path:
         try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=named)
-        except (OSError, ssl.SSLError) as its_own:
-            return ConfigurationError(f"SSL_CERT_FILE names {named!r}, which can't be read as certificates: {its_own}")
-    named = os.environ.get("SSLKEYLOGFILE")
-    if named:
-        return ConfigurationError(f"SSLKEYLOGFILE names {named!r}, which can't be written: {error}")
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
+        except (OSError, ssl.SSLError) as cause:
+            return ConfigurationError(f"SSL_CERT_FILE names {path!r}, which can't be read as certificates: {cause}")
+    path = os.environ.get("SSLKEYLOGFILE")
+    if path:
+        return ConfigurationError(f"SSLKEYLOGFILE names {path!r}, which can't be written: {error}")
     return ConfigurationError(f"the certificates of servers can't be read: {error}")

@@ -1,6 +1,6 @@
-"""The seam to HTTP: what a transport is given, what it returns, and what it promises.
+"""The interface to HTTP: the protocol of a transport, and its request and response.
 
-Plain values, so that any HTTP client fits behind it, and none of its types reaches the rest of the package.
+These are plain values, so that any HTTP client can implement it and none of its types reach the rest of the package.
 """
 
 from collections.abc import Hashable, Mapping
@@ -12,12 +12,12 @@ from hubapi._secret import Secret
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """How long one exchange may take, and how large its response may be.
+    """The time and size limits of one exchange.
 
     Args:
-        connect_s: Seconds to connect in: name look-up, proxy and TLS handshake included.
-        read_s: Seconds that may pass without a byte, sent or received.
-        max_response_bytes: Bytes of a response's body at most, as it came and when decoded.
+        connect_s: Seconds to establish a connection, including name lookup, proxy and TLS handshake.
+        read_s: Seconds that may pass without a byte being sent or received.
+        max_response_bytes: The largest response body in bytes, both as received and decoded.
     """
 
     connect_s: float = 10.0
@@ -33,12 +33,12 @@ class Request(Struct, frozen=True, kw_only=True):
 
     Attributes:
         method: Such as `GET`.
-        url: The whole URL, percent-encoded.
-        headers: Names in lower case, in ASCII; without `host`, `content-length` and `authorization`.
-        bearer: What goes out as `Authorization: Bearer …`. Reveal it only where it is written.
-        content: The body. A login's holds a password: keep it out of logs.
-        limits: How long it may take, and how much may come.
-        identity: On whose behalf it goes: requests of different identities never share a connection.
+        url: The full URL, percent-encoded.
+        headers: ASCII, with lower-case names; without `host`, `content-length` and `authorization`.
+        bearer: The token to send as `Authorization: Bearer …`. Reveal it only in the expression that sends it.
+        content: The body. That of a login contains a password: keep it out of logs.
+        limits: The time and size limits of the exchange.
+        identity: The account behind the request: requests of different identities never share a connection.
     """
 
     method: str
@@ -54,12 +54,12 @@ class Request(Struct, frozen=True, kw_only=True):
 
 
 class Response(Struct, frozen=True, kw_only=True):
-    """One HTTP response, read to its end.
+    """One complete HTTP response.
 
     Attributes:
         status: The HTTP status.
-        headers: Names in lower case; of several with one name the values joined with `, `.
-        content: The whole body, decoded.
+        headers: Names in lower case; the values of repeated headers are joined with `, `.
+        content: The complete body, decoded.
     """
 
     status: int
@@ -71,23 +71,30 @@ class Response(Struct, frozen=True, kw_only=True):
 
 
 class Transport(Protocol):
-    """What sends one request over HTTP: httpx, by default, or anything with these two methods.
+    """Sends requests over HTTP: implement it to use another HTTP client than httpx.
 
-    It may be used by many tasks of one event loop at once. It follows no redirects, keeps no cookies, and lets a
-    cancellation pass through, after which it is still good for other requests.
+    Many tasks of one event loop use it concurrently. It follows no redirects, keeps no cookies, and propagates
+    cancellation, after which it can still send other requests.
+
+    Example:
+        >>> class Maintenance:
+        ...     async def send(self, request: Request, /) -> Response:
+        ...         return Response(status=503, headers={}, content=b"")
+        ...     async def aclose(self) -> None: ...
+        >>> transport: Transport = Maintenance()
     """
 
     async def send(self, request: Request, /) -> Response:
-        """Send a request once and return its whole response, whatever its status.
+        """Send a request once and return the complete response, whatever its status.
 
         Raises:
-            NotSentError: nothing reached the server, as when no connection could be made.
-            NoResponseError: the request went out, or part of it, and no whole response came back.
-            DecodeError: a success that is larger than allowed, or in a content coding that can't be undone.
-            ConfigurationError: HTTP can't carry it.
+            NotSentError: nothing was sent, for example because no connection could be established.
+            NoResponseError: at least part of the request was sent, but no complete response was received.
+            DecodeError: a successful response is too large, or has a content coding that can't be decoded.
+            ConfigurationError: the request is not valid HTTP.
         """
         ...
 
     async def aclose(self) -> None:
-        """Close every connection. Exchanges under way end with a `TransportError`."""
+        """Close every connection. Exchanges in flight end with a `TransportError`."""
         ...

@@ -13,7 +13,7 @@ from attrs import define
 
 from hubapi import ConfigurationError, NoResponseError, NotSentError
 from hubapi._transport.httpx import HttpxTransport
-from hubapi._transport.pool import KEPT, KEPT_S, Pool
+from hubapi._transport.pool import MAX_IDLE, MAX_IDLE_S, Pool
 from hubapi._transport.transport import Limits, Request
 from tests.transport.servers import (
     OK,
@@ -165,14 +165,14 @@ async def test_a_connection_without_a_request_for_half_a_minute_is_closed() -> N
     now = Time()
     async with running() as server, connected(server, now=now) as client:
         await client.get_at_once(3)
-        now.seconds += KEPT_S - 0.1
+        now.seconds += MAX_IDLE_S - 0.1
         await client.get()
         assert 0 == len(server.ended)
         now.seconds += 0.2
         await client.get()
         await server.until(ended=2)
         assert 3 == server.connections
-        now.seconds += KEPT_S
+        now.seconds += MAX_IDLE_S
         await client.get()
         await server.until(ended=3)
         assert 4 == server.connections
@@ -183,7 +183,7 @@ async def test_a_connection_of_another_identity_is_closed_too() -> None:
     now = Time()
     async with running() as server, connected(server, now=now) as client:
         await client.get("gordon")
-        now.seconds += KEPT_S
+        now.seconds += MAX_IDLE_S
         await client.get("moby")
         await server.until(ended=1)
 
@@ -203,9 +203,9 @@ async def test_no_more_than_64_are_kept() -> None:
 
         server.holding = True
         async with anyio.create_task_group() as tasks:
-            for _ in range(KEPT + 6):
+            for _ in range(MAX_IDLE + 6):
                 tasks.start_soon(count)
-            await server.until(requests=KEPT + 6)
+            await server.until(requests=MAX_IDLE + 6)
             server.release(first=6)
             while done < 6:
                 await anyio.lowlevel.checkpoint()

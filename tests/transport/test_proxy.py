@@ -17,7 +17,7 @@ from hubapi._secret import Secret
 from hubapi._transport import proxy as proxy_module
 from hubapi._transport.exchange import exchange
 from hubapi._transport.httpx import HttpxTransport
-from hubapi._transport.proxy import environment_proxy, is_loopback, usable_proxy
+from hubapi._transport.proxy import environment_proxy, is_loopback, parse_proxy
 from tests.test_secrets import Witness
 from tests.transport.servers import (
     OK,
@@ -140,7 +140,7 @@ def test_this_machine_is_reached_directly(monkeypatch: pytest.MonkeyPatch, url: 
 )
 def test_a_proxy_is_read(url: str, expected: str) -> None:
     """A name without a scheme is one of HTTP."""
-    assert expected == str(usable_proxy(Secret(url), "it").url)
+    assert expected == str(parse_proxy(Secret(url), "it").url)
 
 
 # --- what can't be one
@@ -155,7 +155,7 @@ async def test_what_is_not_a_proxy_is_refused(monkeypatch: pytest.MonkeyPatch, u
     """As an error of ours, without its password."""
     set_all(monkeypatch, {"ALL_PROXY": url})
     async with opened() as transport:
-        with pytest.raises(ConfigurationError, match="the proxy that the environment names is not the URL") as caught:
+        with pytest.raises(ConfigurationError, match="the proxy set in the environment is not the URL") as caught:
             await exchange(transport, get("https://hub.test/v2/x"))
 
     witness = Witness()
@@ -187,7 +187,7 @@ def test_a_socks_proxy_needs_a_package(monkeypatch: pytest.MonkeyPatch) -> None:
     """Said before anything is sent."""
     monkeypatch.setattr(proxy_module, "find_spec", lambda _: None)
 
-    with pytest.raises(ConfigurationError, match=r"Settings\(proxy=\) speaks SOCKS, .* pip install httpx\[socks\]"):
+    with pytest.raises(ConfigurationError, match=r"Settings\(proxy=\) is a SOCKS proxy, .* pip install httpx\[socks\]"):
         AsyncHub(settings=Settings(proxy="socks5://p"))
 
 
