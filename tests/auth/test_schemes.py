@@ -1,4 +1,4 @@
-"""A 403 says what most likely stands behind it: the kind of credential."""
+"""The likely cause in the message of a 403: the kind of credentials."""
 
 from typing import Any
 
@@ -32,8 +32,8 @@ REFUSED = json({"message": "forbidden", "errinfo": {}}, 403)
         (OrgAccessToken("acme", "canary"), "acme is logged in with an organisation access token"),
     ],
 )
-async def test_the_kind_of_login_is_named(credentials: Credentials, cause: str) -> None:
-    """With what to do about it, and never the secret (D18)."""
+async def test_a_403_names_the_kind_of_credentials(credentials: Credentials, cause: str) -> None:
+    """And what to do about it, but never the secret (D18)."""
     hub = AsyncHub(credentials, transport=Script([LOGIN, REFUSED]))
 
     with pytest.raises(Forbidden, match=f"^audit_logs.actions: 403 forbidden. Likely cause: .*{cause}") as caught:
@@ -43,8 +43,8 @@ async def test_the_kind_of_login_is_named(credentials: Credentials, cause: str) 
     assert "forbidden" == caught.value.message
 
 
-async def test_a_ready_bearer_may_come_from_a_token() -> None:
-    """Nobody knows where it was made."""
+async def test_a_static_token_may_lack_the_right() -> None:
+    """Its origin is not known."""
     hub = AsyncHub(StaticToken("a.b.c"), transport=Script([REFUSED]))
 
     with pytest.raises(Forbidden, match="the token may lack the right"):
@@ -52,15 +52,15 @@ async def test_a_ready_bearer_may_come_from_a_token() -> None:
 
 
 async def test_an_anonymous_hub_is_named() -> None:
-    """Public routes refuse what is private."""
+    """Public routes refuse access to private repositories."""
     hub = AsyncHub(Anonymous(), transport=Script([REFUSED]))
 
     with pytest.raises(Forbidden, match="this hub is anonymous"):
         await hub.repositories.get_tag("moby", "secret", "latest")
 
 
-async def test_the_scim_token_is_another_matter() -> None:
-    """Its refusal has nothing to do with who is logged in."""
+async def test_a_refused_scim_token_is_named() -> None:
+    """It is independent of the hub's credentials."""
     hub = AsyncHub(Password("moby", "x"), scim_token="canary", transport=Script([json({"detail": "no"}, 403)]))
 
     with pytest.raises(Forbidden, match=r"403 no\. Likely cause: the SCIM token"):
@@ -68,8 +68,8 @@ async def test_the_scim_token_is_another_matter() -> None:
 
 
 @pytest.mark.parametrize("status", [404, 409])
-async def test_other_refusals_are_left_alone(status: int) -> None:
-    """What is missing is missing, whoever asks."""
+async def test_other_statuses_have_no_likely_cause(status: int) -> None:
+    """They don't depend on the kind of credentials."""
     hub = AsyncHub(StaticToken("a.b.c"), transport=Script([json({"message": "no"}, status)]))
     errors: Any = Exception
 

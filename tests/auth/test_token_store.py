@@ -1,4 +1,4 @@
-"""Bearers that outlive a hub, or a process: shared, and never trusted further than they deserve."""
+"""Token stores: tokens shared by hubs and processes, in files that other users can't read."""
 
 import logging
 import os
@@ -27,13 +27,13 @@ from hubapi._auth.schemes import scheme_of
 from hubapi._auth.token_store import Identity
 from hubapi._secret import Secret
 from hubapi.testing import VirtualClock
-from tests.auth.logins import LOGIN, LOGS, PASSWORD, Wire, call, fake_hub, hub_on, outcomes, slow_login
+from tests.auth.logins import LOGIN, LOGS, PASSWORD, Interceptor, call, fake_hub, make_hub, outcomes, slow_login
 
 pytestmark = pytest.mark.anyio
 
 
-def identity_of(base_url: str, who: Password | PersonalAccessToken | OrgAccessToken) -> Identity:
-    identity = scheme_of(who).identity(base_url)
+def identity_of(base_url: str, credentials: Password | PersonalAccessToken | OrgAccessToken) -> Identity:
+    identity = scheme_of(credentials).identity(base_url)
     assert identity is not None
     return identity
 
@@ -73,8 +73,8 @@ class Broken:
 # --- any store
 
 
-async def test_a_store_keeps_what_it_is_given(store: TokenStore) -> None:
-    """By key, the last one, until it is to forget it."""
+async def test_a_store_returns_the_last_token_of_a_key(store: TokenStore) -> None:
+    """Until the key is forgotten."""
     other = StoredToken(token=Secret("other"), expires_at=2e9, lifetime_s=5.0)
     await store.forget(KEY)
     assert await store.get(KEY) is None
@@ -87,106 +87,106 @@ async def test_a_store_keeps_what_it_is_given(store: TokenStore) -> None:
     assert (None, other) == (await store.get(KEY), await store.get(f"{KEY}/"))
 
 
-async def test_a_stored_token_spares_a_login(store: TokenStore) -> None:
-    """The next hub of the same credentials, after the first is closed, needs none while the token is good."""
+async def test_a_stored_token_saves_a_login(store: TokenStore) -> None:
+    """A later hub with the same credentials does not log in while the token is valid."""
     async with VirtualClock() as clock:
-        wire = Wire(fake_hub(clock).transport())
+        transport = Interceptor(fake_hub(clock).transport())
         for _ in range(3):
-            async with hub_on(wire, clock, token_store=store) as hub:
+            async with make_hub(transport, clock, token_store=store) as hub:
                 assert 25 == await call(hub)
-        logins = wire.logins
+        logins = transport.logins
         clock.advance(591)
-        async with hub_on(wire, clock, token_store=store) as hub:
+        async with make_hub(transport, clock, token_store=store) as hub:
             assert 25 == await call(hub)
 
-    assert (1, 2) == (logins, wire.logins)
+    assert (1, 2) == (logins, transport.logins)
 
 
-async def test_a_stored_token_that_is_refused_is_forgotten(store: TokenStore) -> None:
-    """It costs one login, whoever meets the 401, and the new one takes its place."""
+async def test_a_stored_token_that_is_refused_is_replaced(store: TokenStore) -> None:
+    """The 401 causes one login, and the next hub uses its token."""
     async with VirtualClock() as clock:
         fake = fake_hub(clock)
-        wire = Wire(fake.transport())
-        async with hub_on(wire, clock, token_store=store) as hub:
+        transport = Interceptor(fake.transport())
+        async with make_hub(transport, clock, token_store=store) as hub:
             await call(hub)
         fake.revoke_tokens()
-        wire.paths.clear()
-        async with hub_on(wire, clock, token_store=store) as hub:
+        transport.paths.clear()
+        async with make_hub(transport, clock, token_store=store) as hub:
             assert 25 == await call(hub)
-        async with hub_on(wire, clock, token_store=store) as hub:
+        async with make_hub(transport, clock, token_store=store) as hub:
             assert 25 == await call(hub)
 
-    assert [LOGS, LOGIN, LOGS, LOGS] == wire.paths
+    assert [LOGS, LOGIN, LOGS, LOGS] == transport.paths
 
 
-async def test_a_refused_token_is_gone_even_if_the_login_fails(store: TokenStore) -> None:
-    """Nobody else is to meet it."""
+async def test_a_refused_token_is_forgotten_even_if_the_login_fails(store: TokenStore) -> None:
+    """No other hub is to use it."""
     async with VirtualClock() as clock:
         fake = fake_hub(clock)
-        wire = Wire(fake.transport())
-        who = Password("moby", PASSWORD)
-        async with hub_on(wire, clock, who, token_store=store) as hub:
+        transport = Interceptor(fake.transport())
+        credentials = Password("moby", PASSWORD)
+        async with make_hub(transport, clock, credentials, token_store=store) as hub:
             await call(hub)
             fake.revoke_tokens()
 
-            async def cut(request: httpx.Request) -> httpx.Response | None:
+            async def intercept(request: httpx.Request) -> httpx.Response | None:
                 if request.url.path == LOGIN:
                     raise httpx.UnsupportedProtocol("no way")
                 return None
 
-            wire.cut = cut
+            transport.intercept = intercept
             await outcomes(hub, 1)
 
-        assert await store.get(await identity_of("https://hub.docker.com", who).key()) is None
+        assert await store.get(await identity_of("https://hub.docker.com", credentials).key()) is None
 
 
-async def test_reauthenticating_passes_the_store_by() -> None:
-    """Whoever asks for a new login gets one, from a fresh hub too."""
+async def test_reauthenticating_ignores_the_store() -> None:
+    """The next call logs in, also in a new hub."""
     store = MemoryTokenStore()
     async with VirtualClock() as clock:
-        wire = Wire(fake_hub(clock).transport())
-        async with hub_on(wire, clock, token_store=store) as hub:
+        transport = Interceptor(fake_hub(clock).transport())
+        async with make_hub(transport, clock, token_store=store) as hub:
             await call(hub)
             await hub.reauthenticate()
             await call(hub)
-        async with hub_on(wire, clock, token_store=store) as hub:
+        async with make_hub(transport, clock, token_store=store) as hub:
             await hub.reauthenticate()
             await call(hub)
             await call(hub)
 
-    assert 3 == wire.logins
+    assert 3 == transport.logins
 
 
 @pytest.mark.parametrize("wrong_s", [-86_400, -300, 300, 86_400])
 async def test_a_wrong_clock_only_costs_a_refresh(wrong_s: float) -> None:
-    """A stored token's end is wall-clock time: read by a wrong clock, it is renewed too early or by a 401."""
+    """A stored token expires at a wall-clock time: with a wrong clock, it is renewed too early or after a 401."""
     store = MemoryTokenStore()
     async with VirtualClock() as clock:
         fake = fake_hub(clock)
-        wire = Wire(fake.transport())
+        transport = Interceptor(fake.transport())
         clock.wall_offset_s = wrong_s
         fake.skew_s = -wrong_s
-        async with hub_on(wire, clock, token_store=store) as hub:
+        async with make_hub(transport, clock, token_store=store) as hub:
             await call(hub)
         clock.wall_offset_s, fake.skew_s = 0, 0
         for _ in range(3):
             clock.advance(500)
-            async with hub_on(wire, clock, token_store=store) as hub:
+            async with make_hub(transport, clock, token_store=store) as hub:
                 assert 25 == await call(hub)
 
-    assert wire.logins <= 4
+    assert transport.logins <= 4
     assert fake.count(status=401) <= 3
 
 
-async def test_a_store_that_fails_is_as_good_as_none(caplog: pytest.LogCaptureFixture) -> None:
-    """A warning says what could not be done, by kind: the error's own words might show the token."""
+async def test_a_failing_store_is_ignored(caplog: pytest.LogCaptureFixture) -> None:
+    """With a warning that has only the type of the error: its message might contain the token."""
     caplog.set_level(logging.WARNING, "hubapi")
     async with VirtualClock() as clock:
-        wire = Wire(fake_hub(clock).transport())
-        async with hub_on(wire, clock, token_store=Broken()) as hub:
+        transport = Interceptor(fake_hub(clock).transport())
+        async with make_hub(transport, clock, token_store=Broken()) as hub:
             assert [25] * 20 == await outcomes(hub, 20)
 
-    assert 1 == wire.logins
+    assert 1 == transport.logins
     assert [
         "the token store could not read a token (ConnectionError); going on without",
         "the token store could not write a token (ConnectionError); going on without",
@@ -197,80 +197,80 @@ async def test_a_store_that_fails_is_as_good_as_none(caplog: pytest.LogCaptureFi
 
 
 async def test_hubs_that_share_a_store_share_a_login() -> None:
-    """Two hubs of one event loop, a hundred calls each, all at once: one login."""
+    """Two hubs of one event loop, with a hundred concurrent calls each, log in once."""
     store = MemoryTokenStore()
     async with VirtualClock() as clock:
-        wire = Wire(fake_hub(clock).transport(), slow_login(clock, 1))
+        transport = Interceptor(fake_hub(clock).transport(), slow_login(clock, 1))
         async with (
-            hub_on(wire, clock, token_store=store) as one,
-            hub_on(wire, clock, token_store=store) as other,
+            make_hub(transport, clock, token_store=store) as one,
+            make_hub(transport, clock, token_store=store) as other,
             anyio.create_task_group() as tasks,
         ):
             tasks.start_soon(outcomes, one, 100)
             tasks.start_soon(outcomes, other, 100)
 
-    assert (1, 200) == (wire.logins, wire.paths.count(LOGS))
+    assert (1, 200) == (transport.logins, transport.paths.count(LOGS))
 
 
 async def test_hubs_that_share_a_store_share_a_refusal() -> None:
-    """The account is asked once, not once for each hub (D26)."""
+    """The login is sent once, not once for each hub (D26)."""
     store = MemoryTokenStore()
     async with VirtualClock() as clock:
-        wire = Wire(fake_hub(clock).transport())
+        transport = Interceptor(fake_hub(clock).transport())
         found: list[object] = []
-        who = Password("moby", "wrong")
+        credentials = Password("moby", "wrong")
         async with (
-            hub_on(wire, clock, who, token_store=store) as one,
-            hub_on(wire, clock, who, token_store=store) as two,
+            make_hub(transport, clock, credentials, token_store=store) as one,
+            make_hub(transport, clock, credentials, token_store=store) as two,
         ):
             found += [*await outcomes(one, 3), *await outcomes(two, 3)]
 
     assert [AuthenticationError] * 6 == [type(error) for error in found]
-    assert 1 == wire.logins
+    assert 1 == transport.logins
 
 
-async def test_a_hub_that_closes_leaves_the_login_to_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The hub that began it is closed meanwhile: the other does it itself, and none of its calls fails."""
+async def test_a_hub_that_closes_does_not_fail_the_login_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hub that began the login closes: the other logs in itself, and none of its calls fails."""
 
     async def at_once(identity: Identity) -> str:
-        return identity.name  # no thread, in which virtual time would pass
+        return identity.name  # without a thread: virtual time would pass meanwhile
 
     monkeypatch.setattr(Identity, "key", at_once)
     store = MemoryTokenStore()
     async with VirtualClock() as clock:
-        wire = Wire(fake_hub(clock).transport(), slow_login(clock, 2))
-        async with hub_on(wire, clock, token_store=store) as other, anyio.create_task_group() as tasks:
-            one = hub_on(wire, clock, token_store=store)
+        transport = Interceptor(fake_hub(clock).transport(), slow_login(clock, 2))
+        async with make_hub(transport, clock, token_store=store) as other, anyio.create_task_group() as tasks:
+            one = make_hub(transport, clock, token_store=store)
             tasks.start_soon(outcomes, one, 10)
             await clock.sleep(0.5)
             found: list[object] = []
 
-            async def others() -> None:
+            async def calls() -> None:
                 found.extend(await outcomes(other, 10))
 
-            tasks.start_soon(others)
+            tasks.start_soon(calls)
             await clock.sleep(0.5)
             await one.aclose()
 
     assert [25] * 10 == found
-    assert 2 == wire.logins
+    assert 2 == transport.logins
 
 
-async def test_who_has_another_secret_has_another_token() -> None:
-    """Naming a user is not enough to get their bearer: a wrong password finds nothing in the store."""
+async def test_a_stored_token_belongs_to_one_secret() -> None:
+    """A user name is not enough: with a wrong password no token is found in the store."""
     store = MemoryTokenStore()
     async with VirtualClock() as clock:
-        wire = Wire(fake_hub(clock).transport())
-        async with hub_on(wire, clock, token_store=store) as hub:
+        transport = Interceptor(fake_hub(clock).transport())
+        async with make_hub(transport, clock, token_store=store) as hub:
             await call(hub)
-        for who in (Password("moby", "wrong"), PersonalAccessToken("moby", "dckr_pat_wrong")):
-            async with hub_on(wire, clock, who, token_store=store) as hub:
+        for credentials in (Password("moby", "wrong"), PersonalAccessToken("moby", "dckr_pat_wrong")):
+            async with make_hub(transport, clock, credentials, token_store=store) as hub:
                 assert [AuthenticationError] == [type(error) for error in await outcomes(hub, 1)]
 
     keys = {
-        await identity_of(base_url, who).key()
+        await identity_of(base_url, credentials).key()
         for base_url in ("https://hub.docker.com", "https://hub.example.com")
-        for who in (Password("moby", "x"), Password("moby", "y"), PersonalAccessToken("moby", "x"))
+        for credentials in (Password("moby", "x"), Password("moby", "y"), PersonalAccessToken("moby", "x"))
     }
     assert 6 == len(keys)
 
@@ -278,8 +278,8 @@ async def test_who_has_another_secret_has_another_token() -> None:
 # --- files
 
 
-async def test_a_file_is_its_owners_alone(files: FileTokenStore) -> None:
-    """Whatever the umask: the directory is 0700, the file 0600, and nothing else is left there."""
+async def test_only_its_owner_has_access_to_a_file(files: FileTokenStore) -> None:
+    """With any umask, the directory has mode 0700 and the file 0600, and no other file is left."""
     old = os.umask(0)
     try:
         await files.put(KEY, TOKEN)
@@ -291,11 +291,11 @@ async def test_a_file_is_its_owners_alone(files: FileTokenStore) -> None:
     assert 0o600 == stat.S_IMODE(only_file(files).stat().st_mode)
 
 
-async def test_a_file_holds_the_bearer_and_no_more(files: FileTokenStore) -> None:
-    """No password and no access token, which outlive a bearer by far."""
+async def test_a_file_contains_the_token_only(files: FileTokenStore) -> None:
+    """No password and no access token, which are valid far longer."""
     async with VirtualClock() as clock:
-        wire = Wire(fake_hub(clock).transport())
-        async with hub_on(wire, clock, token_store=files) as hub:
+        transport = Interceptor(fake_hub(clock).transport())
+        async with make_hub(transport, clock, token_store=files) as hub:
             await call(hub)
 
     text = only_file(files).read_text()
@@ -322,10 +322,10 @@ async def test_a_file_holds_the_bearer_and_no_more(files: FileTokenStore) -> Non
         ),
     ],
 )
-async def test_what_is_no_token_file_counts_as_absent(
+async def test_an_invalid_file_counts_as_absent(
     files: FileTokenStore, caplog: pytest.LogCaptureFixture, content: bytes, problem: str
 ) -> None:
-    """Torn, foreign or made up: a warning says so, without what is in it, and the next token takes its place."""
+    """Truncated, foreign or forged: a warning is logged without its content, and the next token replaces it."""
     await files.put(KEY, TOKEN)
     only_file(files).write_bytes(content)
 
@@ -337,10 +337,10 @@ async def test_what_is_no_token_file_counts_as_absent(
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644, 0o620])
-async def test_a_file_that_others_may_use_is_refused(
+async def test_a_file_that_other_users_have_access_to_is_refused(
     files: FileTokenStore, caplog: pytest.LogCaptureFixture, mode: int
 ) -> None:
-    """Who can write it could plant a bearer; who can read it has it already."""
+    """With write access they could plant a token; with read access they have it already."""
     await files.put(KEY, TOKEN)
     only_file(files).chmod(mode)
 
@@ -350,8 +350,8 @@ async def test_a_file_that_others_may_use_is_refused(
     assert TOKEN == await files.get(KEY)
 
 
-async def test_what_is_no_file_is_refused(files: FileTokenStore, tmp_path: Path) -> None:
-    """A link, a directory, a pipe in its place: not followed, not read, not waited for."""
+async def test_anything_but_a_regular_file_is_refused(files: FileTokenStore, tmp_path: Path) -> None:
+    """A link, a pipe or a directory is not followed, not read, and not waited for."""
     await files.put(KEY, TOKEN)
     path = only_file(files)
     elsewhere = path.rename(tmp_path / "elsewhere")
@@ -365,8 +365,8 @@ async def test_what_is_no_file_is_refused(files: FileTokenStore, tmp_path: Path)
     assert await files.get(KEY) is None
 
 
-async def test_somebody_elses_file_is_refused(files: FileTokenStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a directory that others may write to, for one."""
+async def test_a_file_of_another_user_is_refused(files: FileTokenStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be in a directory that other users can write to."""
     await files.put(KEY, TOKEN)
     monkeypatch.setattr(os, "geteuid", lambda: 4711)
 
@@ -377,7 +377,7 @@ async def test_somebody_elses_file_is_refused(files: FileTokenStore, monkeypatch
 async def test_a_write_that_fails_leaves_the_old_token(
     files: FileTokenStore, monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
-    """A full disk: the file is what it was, nothing lies about, and the error shows no token."""
+    """If the disk is full, the file is unchanged and no temporary file is left."""
     await files.put(KEY, TOKEN)
 
     def full(*_: object) -> None:
@@ -392,8 +392,8 @@ async def test_a_write_that_fails_leaves_the_old_token(
     only_file(files)
 
 
-async def test_a_reader_never_meets_half_a_token(files: FileTokenStore) -> None:
-    """While one writes again and again, every reading is one of the tokens written, whole."""
+async def test_a_reader_never_gets_a_partial_token(files: FileTokenStore) -> None:
+    """During repeated writes, each read returns one of the tokens written."""
     tokens = [StoredToken(token=Secret(f"t{n}" * 500), expires_at=2e9, lifetime_s=5.0) for n in range(40)]
     await files.put(KEY, tokens[0])
     found: list[StoredToken | None] = []
@@ -416,9 +416,9 @@ async def test_a_reader_never_meets_half_a_token(files: FileTokenStore) -> None:
 
 
 async def test_another_process_finds_the_token(files: FileTokenStore) -> None:
-    """The key is the same everywhere, and what was stored is read as it was."""
-    who = Password("moby", PASSWORD)
-    key = await identity_of("https://hub.docker.com", who).key()
+    """The key is the same in every process."""
+    credentials = Password("moby", PASSWORD)
+    key = await identity_of("https://hub.docker.com", credentials).key()
     await files.put(key, TOKEN)
     program = """if True:
         import anyio, sys
@@ -437,8 +437,8 @@ async def test_another_process_finds_the_token(files: FileTokenStore) -> None:
 # --- secrets
 
 
-async def test_nothing_of_a_store_shows_a_secret(store: TokenStore) -> None:
-    """Neither the store, nor what it keeps, nor its key; and no pickle holds a token."""
+async def test_stores_show_no_secret(store: TokenStore) -> None:
+    """Neither do their keys and tokens; a token is not pickled."""
     identity = identity_of("https://hub.docker.com", Password("moby", "canary"))
     await store.put(KEY, TOKEN)
     hub = AsyncHub(Password("moby", "canary"))

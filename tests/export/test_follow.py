@@ -25,7 +25,7 @@ from hubapi import (
 from hubapi.export.follow import Follow
 from hubapi.models import AuditLog
 from hubapi.testing import FakeHub, RateLimitPolicy, VirtualClock, faults
-from tests.auth.logins import Wire
+from tests.auth.logins import Interceptor
 from tests.pipeline.stepping import Steps
 from tests.transport.distant import Silent
 
@@ -172,7 +172,7 @@ async def test_events_that_appear_during_a_poll_come_in_order(log: FakeHub, cloc
         await clock.sleep(0.3)
 
     log.inject(faults.PageSize(25), operation="audit_logs.list", times=None)
-    async with AsyncHub(MOBY, transport=Wire(log.transport(), slowly), clock=clock) as hub:
+    async with AsyncHub(MOBY, transport=Interceptor(log.transport(), slowly), clock=clock) as hub:
         events = hub.audit_logs.follow("acme")
         await follow_for(59.9, events, clock)
         for _ in range(60):

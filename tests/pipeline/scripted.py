@@ -1,4 +1,4 @@
-"""A server that answers what a test tells it to, and remembers what it was asked."""
+"""A transport that returns the responses a test gives it, and records the requests."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -18,7 +18,7 @@ SCIM_TOKEN = "scim-bearer"
 
 @frozen
 class Canned:
-    """An answer, its body as it comes from the wire: still in its content encoding."""
+    """A response, whose body is still in its content encoding."""
 
     status: int = 200
     content: bytes = field(default=b"", repr=False)
@@ -29,19 +29,19 @@ Reply: TypeAlias = Canned | Exception | Callable[[httpx.Request], Any]
 
 
 def json(content: object, status: int = 200, /, **headers: str) -> Canned:
-    """An answer in JSON."""
+    """Return a response in JSON."""
     return Canned(status, msgspec.json.encode(content), {"content-type": "application/json", **headers})
 
 
 def text(content: str | bytes, status: int = 200, kind: str = "text/html", /, **headers: str) -> Canned:
-    """An answer in anything else."""
+    """Return a response in another content type."""
     body = content.encode() if isinstance(content, str) else content
     return Canned(status, body, {"content-type": kind, **headers})
 
 
 @define(eq=False, repr=False)
 class Script(httpx.AsyncBaseTransport):
-    """Plays its replies one after the other; the last one again and again."""
+    """Gives the replies in order, and then repeats the last one."""
 
     replies: Sequence[Reply]
     requests: list[httpx.Request] = field(factory=list[httpx.Request])
@@ -64,7 +64,7 @@ class Script(httpx.AsyncBaseTransport):
 
     @property
     def sent(self) -> list[str]:
-        """Each request so far, such as `GET /v2/x?page=2`."""
+        """The requests sent so far, such as `GET /v2/x?page=2`."""
         return [f"{request.method} {request.url.raw_path.decode()}" for request in self.requests]
 
 
@@ -90,7 +90,7 @@ def hub_of(
     concurrency: int = 32,
     **settings: Any,
 ) -> AsyncHub:
-    """A hub with a bearer of its own that talks to a script."""
+    """Return a hub that sends a fixed token over a scripted transport."""
     options = Options(deadline_s=deadline, retry=RetryPolicy(max_attempts=max_attempts), concurrency=concurrency)
     return AsyncHub(
         StaticToken(JWT),

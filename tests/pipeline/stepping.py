@@ -1,4 +1,4 @@
-"""Acting at one certain scheduling step of a coroutine: every place where it can be cancelled, by enumeration."""
+"""Enumeration of the scheduling steps of a coroutine: every point at which it can be cancelled."""
 
 from collections.abc import Callable, Coroutine, Generator
 from types import coroutine
@@ -11,14 +11,14 @@ T = TypeVar("T")
 
 @define
 class Steps:
-    """Counts the times that coroutines give control back to the event loop, and acts just before one of them."""
+    """Counts how often coroutines yield to the event loop, and acts just before one of these steps."""
 
     at: int
     act: Callable[[], object]
     taken: int = 0
 
     async def follow(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run *work* as if it were awaited, counting."""
+        """Run *work* as if it were awaited, and count its steps."""
         result: T = await _drive(self, work)
         return result
 
@@ -40,5 +40,5 @@ def _drive(steps: Steps, work: Coroutine[Any, Any, Any]) -> Generator[Any, Any, 
         value, error = None, None
         try:
             value = yield pending
-        except BaseException as thrown:  # noqa: BLE001 - passed on above, whatever it is
+        except BaseException as thrown:  # noqa: BLE001 - thrown into the coroutine above
             error = thrown

@@ -1,4 +1,4 @@
-"""A call may be cancelled at any point: nothing leaks, nothing is stuck, and the next call works."""
+"""Cancellation at any scheduling step: nothing leaks, nothing hangs, and the next call works."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,7 +11,7 @@ import pytest
 from hubapi import AsyncHub, Password, Totp
 from hubapi._auth.token_source import TokenSource
 from hubapi.testing import VirtualClock
-from tests.auth.logins import KEY, LOGIN, LOGS, PASSWORD, Wire, answer, call, fake_hub, hub_on, slow_login
+from tests.auth.logins import KEY, LOGIN, LOGS, PASSWORD, Interceptor, call, fake_hub, make_hub, response, slow_login
 from tests.pipeline.stepping import Steps
 
 pytestmark = pytest.mark.anyio
@@ -19,15 +19,19 @@ pytestmark = pytest.mark.anyio
 Run: TypeAlias = Callable[[int, bool], Any]
 
 
-def troubled(clock: VirtualClock) -> Callable[[httpx.Request], Any]:
-    """A 429 and a lost answer for the login, then a 500, a 429 and a 401 for the call: everything it can go through."""
+def failing_server(clock: VirtualClock) -> Callable[[httpx.Request], Any]:
+    """Fail the login with a 429 and a lost response, and the call with a 500, a 429 and a 401."""
     busy = {"retry-after": "3"}
     replies: dict[str, list[httpx.Response | Exception]] = {
-        LOGIN: [answer(429, {"detail": "Rate limit exceeded"}, busy), httpx.ReadError("gone")],
-        LOGS: [answer(500), answer(429, {"detail": "Rate limit exceeded"}, busy), answer(401, {"detail": "expired"})],
+        LOGIN: [response(429, {"detail": "Rate limit exceeded"}, busy), httpx.ReadError("gone")],
+        LOGS: [
+            response(500),
+            response(429, {"detail": "Rate limit exceeded"}, busy),
+            response(401, {"detail": "expired"}),
+        ],
     }
 
-    async def cut(request: httpx.Request) -> httpx.Response | None:
+    async def intercept(request: httpx.Request) -> httpx.Response | None:
         await clock.sleep(0.1)
         left = replies.get(request.url.path)
         reply = left.pop(0) if left else None
@@ -35,51 +39,51 @@ def troubled(clock: VirtualClock) -> Callable[[httpx.Request], Any]:
             raise reply
         return reply
 
-    return cut
+    return intercept
 
 
-async def cancel_at(step: int, monkeypatch: pytest.MonkeyPatch, *, warm: bool, native: bool) -> tuple[bool, int]:
-    """Make a call and cancel it at one step, of its own task or of the login's; look what is left; make another.
+async def cancel_at(step: int, monkeypatch: pytest.MonkeyPatch, *, has_token: bool, native: bool) -> tuple[bool, int]:
+    """Cancel a call at one step, of its own task or of the login's; check what is left; make another call.
 
     Returns:
-        Whether it was cancelled, and how many steps there were.
+        Whether it was cancelled, and the number of steps.
     """
     async with VirtualClock() as clock:
-        wire = Wire(fake_hub(clock, totp_secret=KEY).transport())
-        async with hub_on(wire, clock, Password("moby", PASSWORD, Totp(KEY))) as hub:
-            if warm:
+        transport = Interceptor(fake_hub(clock, totp_secret=KEY).transport())
+        async with make_hub(transport, clock, Password("moby", PASSWORD, Totp(KEY))) as hub:
+            if has_token:
                 await call(hub)
-            wire.cut = troubled(clock)
+            transport.intercept = failing_server(clock)
             steps = Steps(step, lambda: None)
             with monkeypatch.context() as patch:
-                follow_logins(patch, steps)
-                cancelled = await (natively if native else by_scope)(steps, hub)
+                count_login_steps(patch, steps)
+                cancelled = await (cancel_natively if native else cancel_by_scope)(steps, hub)
 
-            nothing_is_left(hub, wire)
+            assert_idle(hub, transport)
             with clock.move_on_after(600):
                 assert 25 == await call(hub)
-            nothing_is_left(hub, wire)
+            assert_idle(hub, transport)
     return cancelled, steps.taken
 
 
-def follow_logins(patch: pytest.MonkeyPatch, steps: Steps) -> None:
-    """Count the steps of a login's task too."""
-    fly = TokenSource._fly
+def count_login_steps(patch: pytest.MonkeyPatch, steps: Steps) -> None:
+    """Count the steps of login tasks too."""
+    log_in = TokenSource._fly
 
-    async def followed(source: TokenSource, *flight: Any) -> None:
-        await steps.follow(fly(source, *flight))
+    async def counted(source: TokenSource, *flight: Any) -> None:
+        await steps.follow(log_in(source, *flight))
 
-    patch.setattr(TokenSource, "_fly", followed)
+    patch.setattr(TokenSource, "_fly", counted)
 
 
-async def by_scope(steps: Steps, hub: AsyncHub) -> bool:
+async def cancel_by_scope(steps: Steps, hub: AsyncHub) -> bool:
     with anyio.CancelScope() as scope:
         steps.act = scope.cancel
         await steps.follow(call(hub))
     return scope.cancelled_caught
 
 
-async def natively(steps: Steps, hub: AsyncHub) -> bool:
+async def cancel_natively(steps: Steps, hub: AsyncHub) -> bool:
     task = asyncio.ensure_future(steps.follow(call(hub)))
     steps.act = task.cancel
     try:
@@ -89,12 +93,12 @@ async def natively(steps: Steps, hub: AsyncHub) -> bool:
     return False
 
 
-def nothing_is_left(hub: AsyncHub, wire: Wire) -> None:
-    """No request under way, no permit out or waited for, no slot held, no login stuck, no call counted."""
+def assert_idle(hub: AsyncHub, transport: Interceptor) -> None:
+    """Check that no request, permit, waiter, probe, slot, login or call is left."""
     session, source = hub._pipeline.session, hub._pipeline.session.authentication.providers["bearer"]
     assert isinstance(source, TokenSource)
     slots = hub._pipeline._slots
-    assert 0 == wire.under_way
+    assert 0 == transport.in_flight
     assert (0, 0, 0) == (
         session.limiter._window._in_flight,
         session.limiter._window._probes,
@@ -106,38 +110,38 @@ def nothing_is_left(hub: AsyncHub, wire: Wire) -> None:
 
 
 @pytest.mark.parametrize("native", [False, True], ids=["by scope", "natively"])
-@pytest.mark.parametrize("warm", [False, True], ids=["cold", "warm"])
-async def test_a_call_may_be_cancelled_anywhere(
-    anyio_backend: str, monkeypatch: pytest.MonkeyPatch, *, warm: bool, native: bool
+@pytest.mark.parametrize("has_token", [False, True], ids=["without a token", "with a token"])
+async def test_a_call_may_be_cancelled_at_any_step(
+    anyio_backend: str, monkeypatch: pytest.MonkeyPatch, *, has_token: bool, native: bool
 ) -> None:
-    """At its first step, its second, and so on until it is through: cold with two logins, warm with one."""
+    """At its first step, its second, and so on until it completes: without a token, and with one."""
     if native and anyio_backend != "asyncio":
-        pytest.skip("trio knows no other cancellation")
+        pytest.skip("trio has no other cancellation")
     cancelled = 0
     step, taken = 0, 0
-    while taken >= step:  # else the call was through before
+    while taken >= step:  # otherwise the call completed before this step
         step += 1
-        was_cancelled, taken = await cancel_at(step, monkeypatch, warm=warm, native=native)
+        was_cancelled, taken = await cancel_at(step, monkeypatch, has_token=has_token, native=native)
         cancelled += was_cancelled
 
-    assert taken == step - 1 > 15  # 26 cold, 17 warm when this was written
-    assert cancelled >= taken - 2  # the last steps of a login or a call may be too late
+    assert taken == step - 1 > 15  # 26 without a token and 17 with one when this was written
+    assert cancelled >= taken - 2  # at the last steps of a login or a call it may be too late
 
 
 @pytest.mark.parametrize("native", [False, True], ids=["by scope", "natively"])
-async def test_a_waiter_may_be_cancelled_anywhere(
+async def test_a_waiter_may_be_cancelled_at_any_step(
     anyio_backend: str, monkeypatch: pytest.MonkeyPatch, *, native: bool
 ) -> None:
-    """The call that waits for another's login is cancelled at each of its steps; the other never notices."""
+    """A call that waits for the login of another is cancelled at each step; the other is not affected."""
     if native and anyio_backend != "asyncio":
-        pytest.skip("trio knows no other cancellation")
+        pytest.skip("trio has no other cancellation")
     step, taken = 0, 0
     while taken >= step:
         step += 1
         steps = Steps(step, lambda: None)
         async with VirtualClock() as clock:
-            wire = Wire(fake_hub(clock).transport(), slow_login(clock, 1))
-            async with hub_on(wire, clock) as hub, anyio.create_task_group() as tasks:
+            transport = Interceptor(fake_hub(clock).transport(), slow_login(clock, 1))
+            async with make_hub(transport, clock) as hub, anyio.create_task_group() as tasks:
                 found: list[int] = []
 
                 async def other(hub: AsyncHub = hub, found: list[int] = found) -> None:
@@ -145,10 +149,10 @@ async def test_a_waiter_may_be_cancelled_anywhere(
 
                 tasks.start_soon(other)
                 await clock.sleep(0.5)
-                await (natively if native else by_scope)(steps, hub)
+                await (cancel_natively if native else cancel_by_scope)(steps, hub)
                 await clock.sleep(10)
-                nothing_is_left(hub, wire)
-            assert ([25], 1) == (found, wire.logins)
+                assert_idle(hub, transport)
+            assert ([25], 1) == (found, transport.logins)
         taken = steps.taken
 
     assert taken >= 2

@@ -1,4 +1,4 @@
-"""Middleware, events and the log: what callers see of each request, and that it can't harm the call."""
+"""Middleware, events and the log: what they can see of each request, and that they can't harm the call."""
 
 import logging
 
@@ -37,20 +37,20 @@ async def get(hub: AsyncHub) -> object:
 # --- middleware
 
 
-async def test_middleware_sees_every_attempt_but_no_bearer(clock: VirtualClock) -> None:
-    """Operation, attempt, method, URL and headers; of the answer the status and headers."""
+async def test_middleware_sees_every_attempt_but_no_token(clock: VirtualClock) -> None:
+    """The operation, attempt, method, URL and headers of the request; the status and headers of the response."""
     seen: list[tuple[AttemptRequest, AttemptResponse]] = []
 
     async def watch(request: AttemptRequest, call_next: CallNext) -> AttemptResponse:
-        answer = await call_next(request)
-        seen.append((request, answer))
-        return answer
+        response = await call_next(request)
+        seen.append((request, response))
+        return response
 
     await get(hub_of(Script([Canned(503), TAG]), clock, middleware=watch))
 
     url = "https://hub.docker.com/v2/namespaces/library/repositories/python/tags/3.13"
     assert [("repositories.get_tag", 1, "GET", url, 503), ("repositories.get_tag", 2, "GET", url, 200)] == [
-        (request.operation, request.attempt, request.method, request.url, answer.status) for request, answer in seen
+        (request.operation, request.attempt, request.method, request.url, response.status) for request, response in seen
     ]
     assert {"accept", "user-agent"} == set(seen[0][0].headers)
     assert not hasattr(seen[0][0], "bearer")
@@ -58,7 +58,7 @@ async def test_middleware_sees_every_attempt_but_no_bearer(clock: VirtualClock) 
 
 
 async def test_middleware_may_add_headers(clock: VirtualClock) -> None:
-    """They go out, and the bearer with them, which they can't replace."""
+    """They are sent; `Authorization` can't be replaced."""
 
     async def trace(request: AttemptRequest, call_next: CallNext) -> AttemptResponse:
         return await call_next(request.with_headers({"Traceparent": "00-1", "Authorization": "Bearer mine"}))
@@ -70,8 +70,8 @@ async def test_middleware_may_add_headers(clock: VirtualClock) -> None:
     assert ("00-1", "Bearer header.payload.signature") == (sent["traceparent"], sent["authorization"])
 
 
-async def test_middleware_can_not_send_a_request_elsewhere(clock: VirtualClock) -> None:
-    """Of what it passes on only the headers count."""
+async def test_middleware_can_not_redirect_a_request(clock: VirtualClock) -> None:
+    """Of the request that it passes on, only the headers are used."""
 
     async def redirect(request: AttemptRequest, call_next: CallNext) -> AttemptResponse:
         elsewhere = AttemptRequest(
@@ -86,8 +86,8 @@ async def test_middleware_can_not_send_a_request_elsewhere(clock: VirtualClock) 
     assert "hub.docker.com" == script.requests[0].url.host
 
 
-async def test_what_middleware_raises_reaches_the_caller_as_it_is(clock: VirtualClock) -> None:
-    """Nothing is sent, nothing repeated, nothing wrapped."""
+async def test_an_exception_of_middleware_reaches_the_caller(clock: VirtualClock) -> None:
+    """It is not wrapped, and nothing is sent."""
 
     async def refuse(request: AttemptRequest, call_next: CallNext) -> AttemptResponse:
         raise PermissionError("not today")
@@ -99,8 +99,8 @@ async def test_what_middleware_raises_reaches_the_caller_as_it_is(clock: Virtual
     assert [] == script.requests
 
 
-async def test_middleware_that_sends_nothing_is_an_error(clock: VirtualClock) -> None:
-    """It can't make answers up: the caller would get nothing."""
+async def test_middleware_has_to_call_next(clock: VirtualClock) -> None:
+    """It can't make up a response."""
 
     async def forget(request: AttemptRequest, call_next: CallNext) -> AttemptResponse:
         return AttemptResponse(status=200, headers={})
@@ -110,13 +110,13 @@ async def test_middleware_that_sends_nothing_is_an_error(clock: VirtualClock) ->
 
 
 async def test_middleware_sees_logins_without_their_bodies(clock: VirtualClock) -> None:
-    """Neither the password nor the token."""
+    """It sees neither the password nor the token."""
     seen: list[str] = []
 
     async def watch(request: AttemptRequest, call_next: CallNext) -> AttemptResponse:
-        answer = await call_next(request)
-        seen.append(f"{request!r} {answer!r}")
-        return answer
+        response = await call_next(request)
+        seen.append(f"{request!r} {response!r}")
+        return response
 
     script = Script([json({"token": "aaa.bbb.ccc"}), TAG])
     hub = AsyncHub(
@@ -132,8 +132,8 @@ async def test_middleware_sees_logins_without_their_bodies(clock: VirtualClock) 
 # --- events
 
 
-async def test_events_tell_of_attempts_and_retries_in_order(clock: VirtualClock) -> None:
-    """Each with its operation, attempt, status and seconds."""
+async def test_attempts_and_retries_are_emitted_in_order(clock: VirtualClock) -> None:
+    """Each event has its operation, attempt, status and seconds."""
     events: list[Event] = []
 
     async def slow(request: httpx.Request) -> Canned:
@@ -154,8 +154,8 @@ async def test_events_tell_of_attempts_and_retries_in_order(clock: VirtualClock)
     assert sum(event.seconds for event in events) == pytest.approx(clock.monotonic())
 
 
-async def test_a_429_is_a_pause_and_no_retry(clock: VirtualClock) -> None:
-    """It is not an attempt of the call that met it."""
+async def test_a_429_emits_a_pause_and_no_retry(clock: VirtualClock) -> None:
+    """It does not count as an attempt of the call."""
     events: list[Event] = []
     script = Script([json({"detail": "slow down"}, 429, **{"retry-after": "7"}), TAG])
 
@@ -167,8 +167,8 @@ async def test_a_429_is_a_pause_and_no_retry(clock: VirtualClock) -> None:
     assert 7.0 == events[1].seconds
 
 
-async def test_a_login_is_a_token_event(clock: VirtualClock) -> None:
-    """After its own attempts, before the call's."""
+async def test_a_login_emits_a_token_event(clock: VirtualClock) -> None:
+    """After the attempts of the login, before those of the call."""
     events: list[Event] = []
     script = Script([Canned(503), json({"token": "aaa.bbb.ccc"}), TAG])
     hub = AsyncHub(
@@ -182,10 +182,10 @@ async def test_a_login_is_a_token_event(clock: VirtualClock) -> None:
     assert ("authentication.login", 2, 200) == (events[3].operation, events[3].attempt, events[3].status)
 
 
-async def test_a_hook_that_raises_stops_nothing_and_is_logged_once(
+async def test_a_hook_that_raises_fails_no_call_and_is_logged_once(
     clock: VirtualClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An exporter that is down must not take the service with it, nor fill its log."""
+    """An exporter that is down must not break the service or fill its log."""
 
     def broken(event: Event) -> None:
         raise RuntimeError("exporter is down")
@@ -199,7 +199,7 @@ async def test_a_hook_that_raises_stops_nothing_and_is_logged_once(
 
 
 async def test_clones_have_the_hooks_of_their_hub(clock: VirtualClock) -> None:
-    """They are set once, for all."""
+    """Hooks are set once, for the hub and its clones."""
     events: list[Event] = []
 
     await get(hub_of(Script([TAG]), clock, on_event=events.append).with_options(deadline=5))
@@ -208,7 +208,7 @@ async def test_clones_have_the_hooks_of_their_hub(clock: VirtualClock) -> None:
 
 
 async def test_events_are_values(clock: VirtualClock) -> None:
-    """They can be compared, kept and counted."""
+    """They can be compared and hashed."""
     event = AttemptEvent(operation="x", attempt=1, status=200, seconds=0.5)
 
     assert event == AttemptEvent(operation="x", attempt=1, status=200, seconds=0.5)
@@ -218,10 +218,10 @@ async def test_events_are_values(clock: VirtualClock) -> None:
 # --- the log
 
 
-async def test_the_log_has_known_headers_and_arguments_alone(
+async def test_the_log_has_known_headers_and_arguments_only(
     clock: VirtualClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """At DEBUG, one line an answer: account names, never bodies, bearers or what nobody knows."""
+    """At DEBUG, one line for each response, without bodies, tokens or unknown values."""
     script = Script([Canned(503), TAG])
     hub = hub_of(script, clock)
     with caplog.at_level(logging.DEBUG, logger="hubapi"):
@@ -247,18 +247,18 @@ async def test_the_log_has_known_headers_and_arguments_alone(
         ("https://hub.docker.com/v2/x?flag", "/v2/x?flag=***"),
     ],
 )
-def test_unknown_arguments_are_named_only(url: str, expected: str) -> None:
-    """Nobody knows what a caller of the escape hatch puts there."""
+def test_values_of_unknown_arguments_are_masked(url: str, expected: str) -> None:
+    """A caller of `hub.raw` may pass a secret."""
     assert expected == shown_target(url)
 
 
 async def test_the_errors_are_the_same_with_and_without_hooks(clock: VirtualClock) -> None:
-    """Hooks look on."""
+    """Middleware that only passes requests on changes no error."""
 
-    async def through(request: AttemptRequest, call_next: CallNext) -> AttemptResponse:
+    async def pass_on(request: AttemptRequest, call_next: CallNext) -> AttemptResponse:
         return await call_next(request)
 
     for reply, kind in ((Canned(404), NotFound), (Canned(500), ServerError)):
         with pytest.raises(kind) as caught:
-            await get(hub_of(Script([reply]), clock, max_attempts=1, middleware=through))
+            await get(hub_of(Script([reply]), clock, max_attempts=1, middleware=pass_on))
         assert ("repositories.get_tag", 1) == (caught.value.operation, caught.value.attempts)

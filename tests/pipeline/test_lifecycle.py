@@ -1,4 +1,4 @@
-"""New, open, closing, closed: once, for all clones, in one event loop."""
+"""The lifecycle of a hub and its clones, in one event loop: new, open, closing, closed."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -26,10 +26,10 @@ from tests.auth.logins import (
     LOGS,
     PASSWORD,
     SECOND_STEP,
-    Wire,
+    Interceptor,
     call,
     fake_hub,
-    hub_on,
+    make_hub,
     outcomes,
     slow_login,
 )
@@ -38,11 +38,11 @@ pytestmark = pytest.mark.anyio
 
 
 @asynccontextmanager
-async def opened() -> AsyncIterator[tuple[AsyncHub, Wire, VirtualClock]]:
-    """A hub that nobody closes, its wire and its clock."""
+async def opened() -> AsyncIterator[tuple[AsyncHub, Interceptor, VirtualClock]]:
+    """Yield a hub that is not closed afterwards, its transport and its clock."""
     async with VirtualClock() as clock:
-        wire = Wire(fake_hub(clock).transport())
-        yield hub_on(wire, clock), wire, clock
+        transport = Interceptor(fake_hub(clock).transport())
+        yield make_hub(transport, clock), transport, clock
 
 
 def state(hub: AsyncHub) -> str:
@@ -53,7 +53,7 @@ def state(hub: AsyncHub) -> str:
 
 
 async def test_a_hub_opens_when_first_used_and_closes_once() -> None:
-    """New, open, closed: and closing it again does nothing."""
+    """Closing it again does nothing."""
     async with opened() as (hub, _, _):
         states = [state(hub)]
         await call(hub)
@@ -66,19 +66,19 @@ async def test_a_hub_opens_when_first_used_and_closes_once() -> None:
 
 
 async def test_a_hub_that_was_never_used_can_be_closed() -> None:
-    """There is nothing to close; it is closed all the same."""
-    async with opened() as (hub, wire, _):
+    """It is then closed like any other."""
+    async with opened() as (hub, transport, _):
         await hub.aclose()
         with pytest.raises(ConfigurationError, match="this hub is closed; open another"):
             await call(hub)
 
-    assert [] == wire.paths
+    assert [] == transport.paths
 
 
 @pytest.mark.parametrize("clone", [False, True])
-async def test_a_closed_hub_says_so(*, clone: bool) -> None:
-    """To calls, pages and `async with`, of the hub and of its clones, and sends nothing."""
-    async with opened() as (hub, wire, _):
+async def test_a_closed_hub_can_not_be_used(*, clone: bool) -> None:
+    """Calls, pages and `async with` fail, of the hub and of its clones, and nothing is sent."""
+    async with opened() as (hub, transport, _):
         used = hub.with_options(max_attempts=2) if clone else hub
         await hub.aclose()
         with pytest.raises(ConfigurationError, match="this hub is closed; open another"):
@@ -89,13 +89,13 @@ async def test_a_closed_hub_says_so(*, clone: bool) -> None:
             async with used:
                 pass
 
-    assert [] == wire.paths
+    assert [] == transport.paths
 
 
-async def test_simultaneous_closes_are_one() -> None:
-    """Ten tasks close at once while calls are under way: all return when it is done."""
-    async with opened() as (hub, wire, clock):
-        wire.cut = slow_login(clock, 100)
+async def test_concurrent_closes_all_wait_for_the_end() -> None:
+    """Ten tasks close the hub during calls: all return when it is closed."""
+    async with opened() as (hub, transport, clock):
+        transport.intercept = slow_login(clock, 100)
         states: list[str] = []
 
         async def close() -> None:
@@ -109,20 +109,20 @@ async def test_simultaneous_closes_are_one() -> None:
                 tasks.start_soon(close)
 
     assert ["closed"] * 10 == states
-    assert 0 == wire.under_way
+    assert 0 == transport.in_flight
 
 
-@pytest.mark.parametrize("where", [LOGIN, LOGS])
-async def test_closing_ends_the_calls_under_way(where: str) -> None:
-    """In a login or in a request: each fails at once, with an error that says why, and no request is left."""
-    async with opened() as (hub, wire, clock):
+@pytest.mark.parametrize("path", [LOGIN, LOGS])
+async def test_closing_ends_the_calls_in_flight(path: str) -> None:
+    """During a login or a request, each fails at once with an error that names the reason, and no request is left."""
+    async with opened() as (hub, transport, clock):
 
-        async def cut(request: httpx.Request) -> httpx.Response | None:
-            if request.url.path == where:
+        async def intercept(request: httpx.Request) -> httpx.Response | None:
+            if request.url.path == path:
                 await clock.sleep(1000)
             return None
 
-        wire.cut = cut
+        transport.intercept = intercept
         found: list[int | HubError] = []
 
         async def calls() -> None:
@@ -136,19 +136,19 @@ async def test_closing_ends_the_calls_under_way(where: str) -> None:
 
     assert [NoResponseError] * 50 == [type(error) for error in found]
     assert {"raw GET /v2/auditlogs/acme: the hub was closed during this call"} == set(map(str, found))
-    assert (1, 0) == (ended, wire.under_way)
+    assert (1, 0) == (ended, transport.in_flight)
 
 
 async def test_closing_ends_waits_too() -> None:
-    """A call that waits for room, or before it tries again, does not hold up the end."""
-    async with opened() as (hub, wire, clock):
+    """A call that waits for a permit or for a retry does not delay closing."""
+    async with opened() as (hub, transport, clock):
 
-        async def cut(request: httpx.Request) -> httpx.Response | None:
+        async def intercept(request: httpx.Request) -> httpx.Response | None:
             if request.url.path == LOGS:
                 return httpx.Response(429, headers={"retry-after": "200"}, stream=httpx.ByteStream(b""))
             return None
 
-        wire.cut = cut
+        transport.intercept = intercept
         found: list[int | HubError] = []
 
         async def calls() -> None:
@@ -165,15 +165,15 @@ async def test_closing_ends_waits_too() -> None:
 
 
 async def test_new_calls_are_refused_while_closing() -> None:
-    """Whoever comes when the end has begun hears of it, and does not prolong it."""
-    async with opened() as (hub, wire, clock):
+    """They fail at once, and don't delay closing."""
+    async with opened() as (hub, transport, clock):
 
         async def stubborn(request: httpx.Request) -> httpx.Response | None:
             with anyio.CancelScope(shield=True):
                 await clock.sleep(3)
             return None
 
-        wire.cut = stubborn
+        transport.intercept = stubborn
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(outcomes, hub, 1)
             await clock.sleep(1)
@@ -185,8 +185,8 @@ async def test_new_calls_are_refused_while_closing() -> None:
         assert ("closed", 3) == (state(hub), clock.monotonic())
 
 
-async def test_a_call_that_will_not_end_is_not_waited_for() -> None:
-    """A `two_factor` that closes the hub itself would wait for itself: after five seconds nobody does."""
+async def test_closing_waits_five_seconds_at_most() -> None:
+    """A `two_factor` that closes the hub itself would wait for itself."""
     async with VirtualClock() as clock:
         hub: AsyncHub
 
@@ -194,22 +194,22 @@ async def test_a_call_that_will_not_end_is_not_waited_for() -> None:
             await hub.aclose()
             return "000000"
 
-        wire = Wire(fake_hub(clock, totp_secret=KEY).transport())
-        hub = hub_on(wire, clock, Password("moby", PASSWORD, code))
+        transport = Interceptor(fake_hub(clock, totp_secret=KEY).transport())
+        hub = make_hub(transport, clock, Password("moby", PASSWORD, code))
         found = await outcomes(hub, 3)
         assert ("closed", 5) == (state(hub), clock.monotonic())
 
     assert [NoResponseError] * 3 == [type(error) for error in found]
-    assert SECOND_STEP not in wire.paths
+    assert SECOND_STEP not in transport.paths
 
 
 @pytest.mark.parametrize("native", [False, True])
-async def test_a_close_that_is_cancelled_is_done_all_the_same(anyio_backend: str, *, native: bool) -> None:
-    """No connection is left because the task that closes is cancelled."""
+async def test_a_cancelled_close_is_completed(anyio_backend: str, *, native: bool) -> None:
+    """No connection stays open because the task that closes is cancelled."""
     if native and anyio_backend != "asyncio":
-        pytest.skip("trio knows no other cancellation")
+        pytest.skip("trio has no other cancellation")
     async with VirtualClock() as clock:
-        life = Lifecycle(clock)
+        lifecycle = Lifecycle(clock)
         done: list[str] = []
 
         async def disconnect() -> None:
@@ -217,36 +217,36 @@ async def test_a_close_that_is_cancelled_is_done_all_the_same(anyio_backend: str
             done.append("disconnected")
 
         if native:
-            task = asyncio.ensure_future(life.close(disconnect))
+            task = asyncio.ensure_future(lifecycle.close(disconnect))
             await clock.sleep(1)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
         else:
             with clock.move_on_after(1):
-                await life.close(disconnect)
-        assert ("closed", ["disconnected"]) == (life.state, done)
+                await lifecycle.close(disconnect)
+        assert ("closed", ["disconnected"]) == (lifecycle.state, done)
 
 
-async def test_a_close_that_fails_says_so_once() -> None:
-    """The hub is closed then, as far as it can be."""
+async def test_an_error_while_closing_is_raised_once() -> None:
+    """The hub is closed afterwards."""
     async with VirtualClock() as clock:
-        life = Lifecycle(clock)
+        lifecycle = Lifecycle(clock)
 
         async def disconnect() -> None:
             raise OSError("stuck")
 
         with pytest.raises(OSError, match="stuck"):
-            await life.close(disconnect)
-        await life.close(disconnect)
-        assert "closed" == life.state
+            await lifecycle.close(disconnect)
+        await lifecycle.close(disconnect)
+        assert "closed" == lifecycle.state
 
 
 # --- async with
 
 
-async def test_the_last_to_leave_closes() -> None:
-    """`async with` may be nested, around a clone too: the hub is open until the outermost is left."""
+async def test_the_outermost_async_with_closes() -> None:
+    """`async with` may be nested, also around a clone."""
     async with opened() as (hub, _, _):
         async with hub:
             async with hub.with_options(max_attempts=1) as clone, clone:
@@ -258,7 +258,7 @@ async def test_the_last_to_leave_closes() -> None:
     assert ["open", "closed"] == states
 
 
-async def test_the_bodys_error_comes_through() -> None:
+async def test_an_error_in_async_with_is_propagated() -> None:
     """Unchanged, and the hub is closed."""
 
     async def failing(hub: AsyncHub) -> None:
@@ -272,18 +272,18 @@ async def test_the_bodys_error_comes_through() -> None:
         assert "closed" == state(hub)
 
 
-async def test_what_was_injected_stays_open() -> None:
-    """The transport and the gate are yours: another hub goes on with them."""
+async def test_an_injected_transport_and_limiter_stay_open() -> None:
+    """They belong to the caller: another hub can use them."""
     async with VirtualClock() as clock:
-        wire = Wire(fake_hub(clock).transport())
-        async with hub_on(wire, clock) as first:
+        transport = Interceptor(fake_hub(clock).transport())
+        async with make_hub(transport, clock) as first:
             await call(first)
-        gate = first.limiter
-        async with AsyncHub(Password("moby", PASSWORD), transport=wire, limiter=gate, clock=clock) as second:
+        limiter = first.limiter
+        async with AsyncHub(Password("moby", PASSWORD), transport=transport, limiter=limiter, clock=clock) as second:
             assert 25 == await call(second)
-            assert gate is second.limiter
+            assert limiter is second.limiter
 
-    assert 0 == wire.closed
+    assert 0 == transport.closed
 
 
 # --- event loops
@@ -291,7 +291,7 @@ async def test_what_was_injected_stays_open() -> None:
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_a_hub_belongs_to_the_first_loop_that_uses_it(backend: str) -> None:
-    """Made outside any loop it works in the first; in a second one it says what is wrong, to `aclose` too."""
+    """Created outside any loop, it works in the first; in a second one, calls and `aclose` raise an error."""
     hub = AsyncHub(transport=httpx.MockTransport(lambda _: httpx.Response(500)))
 
     async def use() -> str:
@@ -313,8 +313,8 @@ def test_a_hub_belongs_to_the_first_loop_that_uses_it(backend: str) -> None:
     assert "ConfigurationError" == found[1]
 
 
-def test_a_closed_hub_says_so_in_any_loop() -> None:
-    """Once it is closed that is the reason, wherever it is used; closing it again is nothing anywhere."""
+def test_a_closed_hub_can_not_be_used_in_any_loop() -> None:
+    """The error is that it is closed; closing it again does nothing in any loop."""
     hub = AsyncHub()
     trio.run(hub.aclose)
     asyncio.run(hub.aclose())
@@ -324,20 +324,20 @@ def test_a_closed_hub_says_so_in_any_loop() -> None:
 
 
 def test_tokens_are_shared_within_a_loop_only() -> None:
-    """A store outlives a loop: the next loop's hub finds the token there, and no event of the loop before."""
+    """A store outlives a loop: a hub in the next loop finds the token there, but no event of the previous loop."""
     store = MemoryTokenStore()
     logins: list[int] = []
 
     async def main() -> None:
         async with VirtualClock() as clock:
-            wire = Wire(fake_hub(clock).transport())
-            async with hub_on(wire, clock, Password("moby", PASSWORD, Totp(KEY)), token_store=store) as hub:
+            transport = Interceptor(fake_hub(clock).transport())
+            async with make_hub(transport, clock, Password("moby", PASSWORD, Totp(KEY)), token_store=store) as hub:
                 await outcomes(hub, 5)
-            logins.append(wire.logins)
+            logins.append(transport.logins)
 
     for backend in ("asyncio", "trio", "asyncio"):
         anyio.run(main, backend=backend)
 
-    # Each loop has a fake of its own, whose tokens are alike: the same seed and the same virtual time.
+    # Each loop has its own fake, with equal tokens: the seed and the virtual time are the same.
     assert 1 == logins[0]
     assert logins[1] <= 1

@@ -1,4 +1,4 @@
-"""What becomes of one call: which attempts follow, and what ends it. In virtual time, on both event loops."""
+"""One call: which attempts are made, and its result or error. In virtual time, on both event loops."""
 
 from collections.abc import Awaitable, Callable
 
@@ -74,8 +74,8 @@ NOT_SENT = {"connect error", "connect timeout", "pool timeout"}
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-async def test_a_get_is_repeated_after_any_passing_failure(failure: str, clock: VirtualClock) -> None:
-    """A read does no harm twice, whatever came of it the first time."""
+async def test_a_get_is_retried_after_any_transient_failure(failure: str, clock: VirtualClock) -> None:
+    """Repeating a read does no harm."""
     script = Script([FAILURES[failure][0], TAG])
 
     assert "3.13" == await get(hub_of(script, clock))
@@ -83,8 +83,8 @@ async def test_a_get_is_repeated_after_any_passing_failure(failure: str, clock: 
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-async def test_a_get_is_sent_no_more_than_max_attempts(failure: str, clock: VirtualClock) -> None:
-    """Then the last failure is raised, and tells how often it was tried."""
+async def test_a_get_is_sent_at_most_max_attempts_times(failure: str, clock: VirtualClock) -> None:
+    """Then the last failure is raised, with the number of attempts."""
     reply, kind = FAILURES[failure]
     script = Script([reply])
 
@@ -98,10 +98,10 @@ async def test_a_get_is_sent_no_more_than_max_attempts(failure: str, clock: Virt
 
 @pytest.mark.parametrize("call", [create, patch])
 @pytest.mark.parametrize("failure", sorted(FAILURES.keys() - NOT_SENT))
-async def test_what_is_not_idempotent_is_not_repeated_once_it_went_out(
+async def test_a_request_that_is_not_idempotent_is_not_retried_once_sent(
     call: Callable[[AsyncHub], Awaitable[object]], failure: str, clock: VirtualClock
 ) -> None:
-    """The server may have made the token already: a second one would be nobody's."""
+    """The server may have created the token already: a second one would be left over."""
     reply, kind = FAILURES[failure]
     script = Script([reply, TOKEN])
 
@@ -113,7 +113,7 @@ async def test_what_is_not_idempotent_is_not_repeated_once_it_went_out(
 
 @pytest.mark.parametrize("call", [create, patch])
 @pytest.mark.parametrize("failure", sorted(NOT_SENT))
-async def test_what_was_not_sent_is_always_repeated(
+async def test_a_request_that_was_not_sent_is_always_retried(
     call: Callable[[AsyncHub], Awaitable[object]], failure: str, clock: VirtualClock
 ) -> None:
     """Nothing reached the server, so nothing can happen twice."""
@@ -124,8 +124,8 @@ async def test_what_was_not_sent_is_always_repeated(
 
 
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 405, 409, 410, 418, 422, 451, 501, 505, 599])
-async def test_no_other_status_is_repeated(status: int, clock: VirtualClock) -> None:
-    """Asking again would not change the server's mind."""
+async def test_no_other_status_is_retried(status: int, clock: VirtualClock) -> None:
+    """Another attempt would get the same response."""
     script = Script([json({"message": "no"}, status), TAG])
 
     with pytest.raises(StatusError) as caught:
@@ -134,8 +134,8 @@ async def test_no_other_status_is_repeated(status: int, clock: VirtualClock) -> 
     assert (1, 1, status) == (len(script.requests), caught.value.attempts, caught.value.status)
 
 
-async def test_the_waits_between_attempts_grow_and_are_virtual(clock: VirtualClock) -> None:
-    """No wait is longer than the policy's bound for it: 0.5, 1 and 2 seconds."""
+async def test_backoff_is_bounded_and_virtual(clock: VirtualClock) -> None:
+    """By the bounds of the policy: 0.5, 1 and 2 seconds."""
     with pytest.raises(ServerError):
         await get(hub_of(Script([Canned(503)]), clock))
 
@@ -146,8 +146,8 @@ async def test_the_waits_between_attempts_grow_and_are_virtual(clock: VirtualClo
 
 
 @pytest.mark.parametrize("failure", ["read timeout", "read error", "500", "502", "504"])
-async def test_a_delete_repeated_into_a_404_is_a_success(failure: str, clock: VirtualClock) -> None:
-    """The attempt whose answer got lost did the work."""
+async def test_a_404_for_a_retried_delete_is_a_success(failure: str, clock: VirtualClock) -> None:
+    """The attempt whose response was lost has deleted it."""
     script = Script([FAILURES[failure][0], json({"message": "not found"}, 404)])
 
     assert None is await delete(hub_of(script, clock))
@@ -156,7 +156,7 @@ async def test_a_delete_repeated_into_a_404_is_a_success(failure: str, clock: Vi
 
 @pytest.mark.parametrize("failure", sorted(NOT_SENT))
 async def test_a_delete_whose_first_attempt_was_not_sent_fails_on_404(failure: str, clock: VirtualClock) -> None:
-    """Nobody but somebody else can have deleted it, if it ever was there."""
+    """This call can't have deleted it."""
     script = Script([FAILURES[failure][0], json({"message": "not found"}, 404)])
 
     with pytest.raises(NotFound):
@@ -164,7 +164,7 @@ async def test_a_delete_whose_first_attempt_was_not_sent_fails_on_404(failure: s
 
 
 async def test_a_delete_fails_on_404_after_a_429(clock: VirtualClock) -> None:
-    """A refused request has done nothing."""
+    """A rate-limited request has done nothing."""
     script = Script([json({"detail": "slow down"}, 429, **{"retry-after": "2"}), Canned(404)])
 
     with pytest.raises(NotFound) as caught:
@@ -173,40 +173,40 @@ async def test_a_delete_fails_on_404_after_a_429(clock: VirtualClock) -> None:
     assert 1 == caught.value.attempts
 
 
-async def test_a_get_repeated_into_a_404_is_not_found(clock: VirtualClock) -> None:
-    """Only what was to be gone is well gone."""
+async def test_a_404_for_a_retried_get_is_not_found(clock: VirtualClock) -> None:
+    """Only a DELETE may succeed that way."""
     with pytest.raises(NotFound) as caught:
         await get(hub_of(Script([Canned(503), Canned(404)]), clock))
 
     assert 2 == caught.value.attempts
 
 
-@pytest.mark.parametrize("answer", [Canned(204), Canned(202), Canned(200), json({"message": "accepted"}, 202), HTML])
-async def test_any_2xx_is_a_success_where_nothing_is_returned(answer: Canned, clock: VirtualClock) -> None:
-    """A deleted token answers 204 by the description and 202 in life (D13), with or without a body."""
-    assert None is await delete(hub_of(Script([answer]), clock))
+@pytest.mark.parametrize("response", [Canned(204), Canned(202), Canned(200), json({"message": "accepted"}, 202), HTML])
+async def test_any_2xx_is_a_success_if_nothing_is_returned(response: Canned, clock: VirtualClock) -> None:
+    """Deleting a token returns 204 in the description and 202 in fact (D13), with or without a body."""
+    assert None is await delete(hub_of(Script([response]), clock))
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 203, 206, 299])
 async def test_any_2xx_with_the_result_is_a_success(status: int, clock: VirtualClock) -> None:
-    """Which of them it is means nothing to a caller."""
+    """The exact status means nothing to a caller."""
     assert "ci" == await create(hub_of(Script([json({"token_label": "ci"}, status)]), clock))
 
 
-@pytest.mark.parametrize("answer", [Canned(204), Canned(200), Canned(200, b" \n"), json("", 204)])
-async def test_nothing_where_a_result_is_due_says_so(answer: Canned, clock: VirtualClock) -> None:
-    """An answer without a body is neither a model nor worth another attempt."""
-    script = Script([answer])
+@pytest.mark.parametrize("response", [Canned(204), Canned(200), Canned(200, b" \n"), json("", 204)])
+async def test_an_empty_body_is_an_error_if_a_result_is_expected(response: Canned, clock: VirtualClock) -> None:
+    """It can't be decoded, and another attempt would not help."""
+    script = Script([response])
 
     with pytest.raises(DecodeError) as caught:
         await get(hub_of(script, clock))
 
     assert 1 == len(script.requests)
-    assert str(answer.status) in str(caught.value)
+    assert str(response.status) in str(caught.value)
 
 
-async def test_an_empty_answer_is_called_empty(clock: VirtualClock) -> None:
-    """The message tells it from JSON that is wrong."""
+async def test_the_error_for_an_empty_body_says_that_it_is_empty(clock: VirtualClock) -> None:
+    """This distinguishes it from invalid JSON."""
     with pytest.raises(DecodeError) as caught:
         await get(hub_of(Script([Canned(204)]), clock))
 
@@ -218,19 +218,19 @@ async def test_an_empty_answer_is_called_empty(clock: VirtualClock) -> None:
 
 
 @pytest.mark.parametrize(("status", "expected"), [(200, True), (204, True), (404, False)])
-async def test_a_head_is_a_yes_or_a_no(status: int, expected: bool, clock: VirtualClock) -> None:
+async def test_a_head_returns_whether_it_exists(status: int, expected: bool, clock: VirtualClock) -> None:
     """200 and 404 have no body, and need none."""
     assert expected is await head(hub_of(Script([Canned(status)]), clock))
 
 
 async def test_a_head_that_is_forbidden_is_an_error(clock: VirtualClock) -> None:
-    """Whether it exists is not known then."""
+    """It is not known whether it exists."""
     with pytest.raises(Forbidden):
         await head(hub_of(Script([Canned(403, b"", {"content-type": "text/html"})]), clock))
 
 
-async def test_a_head_that_the_server_does_not_support_says_so(clock: VirtualClock) -> None:
-    """Hub answered every HEAD with 405 for a time (D12)."""
+async def test_a_head_that_the_server_does_not_support_is_an_error(clock: VirtualClock) -> None:
+    """Docker Hub responded to every HEAD with 405 for a time (D12)."""
     with pytest.raises(StatusError) as caught:
         await head(hub_of(Script([Canned(405)]), clock))
 
@@ -251,10 +251,10 @@ async def test_a_head_that_the_server_does_not_support_says_so(clock: VirtualClo
         ("http://[broken", "another path"),
     ],
 )
-async def test_a_redirect_is_not_followed_and_names_its_host(
+async def test_a_redirect_is_an_error_that_names_its_host(
     status: int, location: str, named: str, clock: VirtualClock
 ) -> None:
-    """A bearer goes nowhere it was not meant for; the rest of the URL may be a secret."""
+    """It is not followed, to keep the token from other hosts; the rest of the URL may be secret."""
     script = Script([Canned(status, b"", {"location": location} if location else {})])
 
     with pytest.raises(StatusError) as caught:
@@ -272,8 +272,8 @@ async def never(request: httpx.Request) -> Canned:
     raise AssertionError
 
 
-async def test_a_deadline_ends_a_call_that_waits_for_its_answer(clock: VirtualClock) -> None:
-    """At the very second, and with the number of attempts."""
+async def test_a_deadline_ends_a_call_that_waits_for_a_response(clock: VirtualClock) -> None:
+    """Exactly on time, with the number of attempts."""
     with pytest.raises(DeadlineExceeded) as caught:
         await get(hub_of(Script([never]), clock, deadline=7))
 
@@ -281,16 +281,16 @@ async def test_a_deadline_ends_a_call_that_waits_for_its_answer(clock: VirtualCl
     assert ("repositories.get_tag", 1) == (caught.value.operation, caught.value.attempts)
 
 
-async def test_a_deadline_holds_for_all_attempts_and_waits_together(clock: VirtualClock) -> None:
-    """Where no attempt would fit any more, the last failure is raised at once."""
+async def test_a_deadline_includes_all_attempts_and_waits(clock: VirtualClock) -> None:
+    """If there is no time for another attempt, the last failure is raised at once."""
     with pytest.raises(ServerError):
         await get(hub_of(Script([Canned(503)]), clock, deadline=2, max_attempts=1000))
 
     assert clock.monotonic() <= 2
 
 
-async def test_a_deadline_is_no_shorter_for_what_others_cancelled(clock: VirtualClock) -> None:
-    """A cancellation from outside stays one."""
+async def test_a_cancellation_by_the_caller_is_no_deadline_error(clock: VirtualClock) -> None:
+    """It stays a cancellation."""
     hub = hub_of(Script([never]), clock, deadline=60)
 
     with clock.move_on_after(5) as scope:
@@ -300,8 +300,8 @@ async def test_a_deadline_is_no_shorter_for_what_others_cancelled(clock: Virtual
     assert 5.0 == clock.monotonic()
 
 
-async def test_a_429_that_asks_beyond_the_deadline_is_raised_at_once(clock: VirtualClock) -> None:
-    """There is no use in waiting for what comes too late."""
+async def test_a_429_with_a_wait_beyond_the_deadline_is_raised_at_once(clock: VirtualClock) -> None:
+    """The retry would come too late."""
     script = Script([json({"detail": "slow down"}, 429, **{"retry-after": "30"})])
 
     with pytest.raises(RateLimited) as caught:
@@ -313,8 +313,8 @@ async def test_a_429_that_asks_beyond_the_deadline_is_raised_at_once(clock: Virt
 # --- 401
 
 
-async def test_a_fixed_bearer_that_is_refused_is_not_sent_again(clock: VirtualClock) -> None:
-    """There is no other to try."""
+async def test_a_static_token_that_is_refused_is_not_sent_again(clock: VirtualClock) -> None:
+    """There is no other token to try."""
     script = Script([json({"detail": "expired"}, 401)])
 
     with pytest.raises(Unauthorized):
@@ -326,8 +326,10 @@ async def test_a_fixed_bearer_that_is_refused_is_not_sent_again(clock: VirtualCl
 # --- clones
 
 
-async def test_clones_share_the_transport_the_gate_and_the_token_but_not_the_width(clock: VirtualClock) -> None:
-    """A wide clone is not held back by the narrow hub, and the other way round."""
+async def test_clones_share_the_transport_the_limiter_and_the_token_but_not_the_concurrency(
+    clock: VirtualClock,
+) -> None:
+    """A clone with more concurrency is not limited by its hub, and the other way round."""
     script = Script([never])
     narrow = hub_of(script, clock, concurrency=1)
     wide = narrow.with_options(concurrency=3)
@@ -343,8 +345,8 @@ async def test_clones_share_the_transport_the_gate_and_the_token_but_not_the_wid
     assert {"Bearer header.payload.signature"} == {r.headers["authorization"] for r in script.requests}
 
 
-async def test_a_call_that_waits_to_try_again_leaves_its_place_to_others(clock: VirtualClock) -> None:
-    """With room for one, a second call is answered while the first one waits; and no response is held open."""
+async def test_a_call_that_waits_for_a_retry_frees_its_slot(clock: VirtualClock) -> None:
+    """With a concurrency of one, a second call completes while the first waits; no response is kept open."""
     open_then: list[int] = []
 
     async def second(request: httpx.Request) -> Canned:
@@ -362,8 +364,8 @@ async def test_a_call_that_waits_to_try_again_leaves_its_place_to_others(clock: 
     assert [0, 0] == open_then
 
 
-async def test_a_closed_hub_says_so(clock: VirtualClock) -> None:
-    """As for every error, the operation's name stands first."""
+async def test_the_error_of_a_closed_hub_names_the_operation(clock: VirtualClock) -> None:
+    """It comes first, as in every error."""
     hub = hub_of(Script([TAG]), clock)
     await hub.aclose()
 
@@ -372,7 +374,7 @@ async def test_a_closed_hub_says_so(clock: VirtualClock) -> None:
 
 
 async def test_an_error_found_before_sending_has_its_operation(clock: VirtualClock) -> None:
-    """Nothing was sent, and the error tells for which call."""
+    """Nothing was sent, and the error names the call."""
     script = Script([TAG])
 
     with pytest.raises(ConfigurationError) as caught:
@@ -381,8 +383,8 @@ async def test_an_error_found_before_sending_has_its_operation(clock: VirtualClo
     assert (0, "repositories.get_tag", 0) == (len(script.requests), caught.value.operation, caught.value.attempts)
 
 
-async def test_errors_carry_the_servers_name_for_the_request(clock: VirtualClock) -> None:
-    """It is what the server's people ask for: in a status error and a decode error alike."""
+async def test_errors_have_the_request_id(clock: VirtualClock) -> None:
+    """Docker's support asks for it: it is in status errors and in decode errors."""
     for reply in (
         json({"message": "no"}, 404, **{"x-request-id": "r-1"}),
         json([1], **{"x-request-id": "r-1"}),
@@ -392,8 +394,8 @@ async def test_errors_carry_the_servers_name_for_the_request(clock: VirtualClock
         assert "r-1" == caught.value.request_id
 
 
-async def test_unset_and_none_differ_in_a_patch(clock: VirtualClock) -> None:
-    """What is unset does not go out at all."""
+async def test_unset_fields_of_a_patch_are_not_sent(clock: VirtualClock) -> None:
+    """Unlike None."""
     script = Script([TOKEN])
     hub = hub_of(script, clock)
 

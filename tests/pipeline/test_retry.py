@@ -1,4 +1,4 @@
-"""Whether and when to send again."""
+"""Retry decisions, backoff and the retry budget."""
 
 import math
 
@@ -56,26 +56,26 @@ FIRST = Attempt(number=1, idempotent=True)
         ({}, None),
     ],
 )
-def test_every_form_of_a_wait_is_understood(headers: dict[str, str], expected: float | None) -> None:
-    """Epochs in seconds and milliseconds, seconds, dates, lists; counted from the answer's own date."""
+def test_every_form_of_retry_after_is_parsed(headers: dict[str, str], expected: float | None) -> None:
+    """Epochs in seconds and milliseconds, seconds, dates, lists; relative to the date of the response."""
     assert parse_retry_after({**headers, "date": DATE}, local_now=0) == expected
 
 
-def test_without_a_date_the_local_clock_has_to_do() -> None:
-    """It is all there is."""
+def test_without_a_date_the_local_clock_is_used() -> None:
+    """There is no other."""
     assert parse_retry_after({"retry-after": "1700000030"}, local_now=NOW + 10) == 20.0
 
 
 @given(st.dictionaries(st.sampled_from(["x-retry-after", "retry-after", "x-ratelimit-reset", "date"]), st.text()))
-def test_no_wait_is_too_absurd(headers: dict[str, str]) -> None:
-    """A wait is a number of seconds that is none below zero, or there is none."""
+def test_any_header_gives_a_finite_wait_or_none(headers: dict[str, str]) -> None:
+    """It is never negative."""
     seconds = parse_retry_after(headers, NOW)
 
     assert seconds is None or 0 <= seconds < math.inf
 
 
-def test_a_moment_that_no_calendar_reaches_is_none() -> None:
-    """Not an error of the calendar's."""
+def test_a_time_beyond_the_calendar_is_none() -> None:
+    """It is not an OverflowError."""
     assert (from_epoch(NOW + 1e30), parse_http_date("Fri, 31 Dec 99999 23:59:59 GMT"), parse_http_date(None)) == (
         None,
         None,
@@ -107,13 +107,13 @@ def test_a_moment_that_no_calendar_reaches_is_none() -> None:
         (Outcome(status=429, wait_s=5.0), replace(FIRST, left_s=4.9), Fail()),
     ],
 )
-def test_one_function_decides(outcome: Outcome, attempt: Attempt, expected: Decision) -> None:
-    """Every rule in one table; a wait is the upper bound of what is drawn."""
+def test_decisions(outcome: Outcome, attempt: Attempt, expected: Decision) -> None:
+    """All rules in one table; with `max` as the random draw, a backoff is its upper bound."""
     assert expected == decide(outcome, attempt, RetryPolicy(), max)
 
 
-def test_backoff_is_drawn_from_all_of_a_doubling_range() -> None:
-    """Full jitter: from nothing to a bound that doubles up to a cap."""
+def test_backoff_has_full_jitter() -> None:
+    """It is drawn between 0 and a bound that doubles up to a cap."""
     drawn: list[tuple[float, float]] = []
 
     def uniform(low: float, high: float) -> float:
@@ -127,8 +127,8 @@ def test_backoff_is_drawn_from_all_of_a_doubling_range() -> None:
     assert waits == [high for _, high in drawn]
 
 
-def test_a_retry_budget_is_a_bucket() -> None:
-    """It holds so many, refills by the fifth, and never beyond its rim."""
+def test_a_retry_budget_is_spent_and_refilled() -> None:
+    """Each call adds a part of a retry, up to the reserve."""
     budget = RetryBudget(reserve=2, per_call=0.5)
 
     assert [budget.spend() for _ in range(3)] == [True, True, False]
@@ -143,7 +143,7 @@ def test_a_retry_budget_is_a_bucket() -> None:
 
 @pytest.mark.anyio
 async def test_an_outage_does_not_multiply_the_traffic() -> None:
-    """A thousand calls to a server that fails everything: the reserve and a fifth on top, not three more for each."""
+    """A thousand calls to a server that is down cause the reserve and a fifth of retries, not three for each call."""
     async with VirtualClock() as clock:
         script = Script([json({"message": "unavailable"}, 503)])
         hub = hub_of(script, clock)
@@ -163,7 +163,7 @@ async def test_an_outage_does_not_multiply_the_traffic() -> None:
 
 @pytest.mark.anyio
 async def test_a_429_is_neither_an_attempt_nor_a_retry() -> None:
-    """A call that may be sent once only is sent again after each of them, and the budget is not touched."""
+    """A call with one attempt is sent again after each 429, and the retry budget stays full."""
     async with VirtualClock() as clock:
         script = Script([*[json({"detail": "Rate limit exceeded"}, 429, **{"retry-after": "1"})] * 5, json({})])
         hub = hub_of(script, clock, max_attempts=1)
@@ -176,7 +176,7 @@ async def test_a_429_is_neither_an_attempt_nor_a_retry() -> None:
 @pytest.mark.anyio
 @pytest.mark.parametrize("deadline", [0.3, 1.0, 5.0])
 async def test_no_backoff_outlives_the_deadline(deadline: float) -> None:
-    """What failed is raised as soon as there is no time for another attempt."""
+    """The failure is raised as soon as there is no time for another attempt."""
     async with VirtualClock() as clock:
         hub = hub_of(Script([json({}, 503)]), clock, deadline=deadline, max_attempts=100)
         with pytest.raises(HubError):

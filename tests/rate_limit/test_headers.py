@@ -1,4 +1,4 @@
-"""What the headers of answers say, in every form the server has used, whatever the local clock shows."""
+"""Rate limit headers, in every form the server has used, with any local clock."""
 
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
@@ -44,23 +44,23 @@ def headers_of(limit: str, remaining: str, reset: str, **more: str) -> dict[str,
         ({}, None),
     ],
 )
-def test_rate_limit_headers_are_read(headers: Mapping[str, str], expected: Reading | None) -> None:
-    """What makes sense of them; a limit that can't be read is none."""
+def test_rate_limit_headers_are_parsed(headers: Mapping[str, str], expected: Reading | None) -> None:
+    """Invalid values are ignored; without a valid limit there is no reading."""
     assert read_headers(headers) == expected
 
 
 @given(st.text(max_size=12), st.text(max_size=12), st.text(max_size=30), st.text(max_size=40))
 @example("1e400", "inf", "253402300799", "Fri, 31 Dec 9999 23:59:59 GMT")
-def test_no_header_is_too_absurd(limit: str, remaining: str, reset: str, date: str) -> None:
-    """Whatever they say, reading them never fails."""
+def test_parsing_never_fails(limit: str, remaining: str, reset: str, date: str) -> None:
+    """Whatever the headers contain."""
     reading = read_headers(headers_of(limit, remaining, reset, date=date))
 
     assert reading is None or reading.limit >= 1
 
 
 @define(eq=False)
-class Witness(httpx.AsyncBaseTransport):
-    """Far from the server, and noting when each 429 asked its caller to come back, by the server's clock."""
+class RetryTimes(httpx.AsyncBaseTransport):
+    """A distant transport that records the time each 429 names for the retry, by the server's clock."""
 
     inner: httpx.AsyncBaseTransport
     clock: VirtualClock
@@ -88,27 +88,29 @@ class Witness(httpx.AsyncBaseTransport):
 @pytest.mark.parametrize("kind", ["rolling", "fixed"])
 @pytest.mark.parametrize("wrong_s", [0.0, 30.0, -30.0, 3600.0])
 @pytest.mark.parametrize("form", get_args(RetryAfter))
-async def test_after_a_429_the_retry_comes_when_the_server_says(form: RetryAfter, wrong_s: float, kind: str) -> None:
-    """Never before, and at most a second and a half later, however wrong the local clock is."""
+async def test_a_retry_after_a_429_is_sent_at_the_time_the_server_names(
+    form: RetryAfter, wrong_s: float, kind: str
+) -> None:
+    """Never before, and at most 1.5 s later, even if the local clock is wrong."""
     async with VirtualClock(1_735_689_600.4, wall_offset_s=wrong_s) as clock:
         policy = RateLimitPolicy(5, kind="rolling" if kind == "rolling" else "fixed")
         fake = FakeHub(clock=clock, skew_s=-wrong_s, limit=policy, retry_after=form)
         fake.add_user("moby", tokens=["dckr_pat_moby"])
         fake.add_repository("library", "python", tags=1)
         credentials = PersonalAccessToken("moby", "dckr_pat_moby")
-        witness = Witness(fake.transport(), clock)
+        retry_times = RetryTimes(fake.transport(), clock)
         other = AsyncHub(credentials, transport=fake.transport(), clock=clock)
-        ours = AsyncHub(credentials, transport=witness, clock=clock)
+        hub = AsyncHub(credentials, transport=retry_times, clock=clock)
         for _ in range(5):
             await other.repositories.get_tag("library", "python", "latest")
             await clock.sleep(1.7)
-        await ours.repositories.get_tag("library", "python", "latest")
+        await hub.repositories.get_tag("library", "python", "latest")
 
-        mine = fake.requests[-2:]
-        assert [record.status for record in mine] == [429, 200]
-        late_s = mine[1].time - witness.named[0]
+        sent = fake.requests[-2:]
+        assert [record.status for record in sent] == [429, 200]
+        late_s = sent[1].time - retry_times.named[0]
         assert 0 <= late_s <= 1.5
-        assert ours.counters.rate_limited == 1
+        assert hub.counters.rate_limited == 1
 
 
 def limited(**headers: str) -> Canned:
@@ -116,7 +118,19 @@ def limited(**headers: str) -> Canned:
     return json({"detail": "Rate limit exceeded", "error": False}, 429, **named)
 
 
-ABSURD = ["-5", "nan", "inf", "", "garbage", "0", "1", "5, 10", "7 seconds", "Wed, 01 Jan 2020 00:00:00 GMT", "9" * 400]
+UNUSUAL = [
+    "-5",
+    "nan",
+    "inf",
+    "",
+    "garbage",
+    "0",
+    "1",
+    "5, 10",
+    "7 seconds",
+    "Wed, 01 Jan 2020 00:00:00 GMT",
+    "9" * 400,
+]
 TOO_LONG = [
     "1e30",
     "2592000",
@@ -129,9 +143,9 @@ TOO_LONG = [
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("value", ABSURD)
-async def test_an_absurd_wait_is_survived(value: str) -> None:
-    """The call waits a little, never less than what can be read of it, and goes on."""
+@pytest.mark.parametrize("value", UNUSUAL)
+async def test_an_unusual_wait_is_tolerated(value: str) -> None:
+    """The call waits for a short time, at least for the part that can be parsed, and goes on."""
     async with VirtualClock() as clock:
         at: list[float] = []
 
@@ -148,7 +162,7 @@ async def test_an_absurd_wait_is_survived(value: str) -> None:
 @pytest.mark.anyio
 @pytest.mark.parametrize("value", TOO_LONG)
 async def test_too_long_a_wait_is_an_error_at_once(value: str) -> None:
-    """For the call that was refused, and for those that come while the limiter is closed: they are not even sent."""
+    """For the call that was refused, and for later calls while the limiter is closed: they are not sent."""
     async with VirtualClock() as clock:
         script = Script([limited(**headers_of("600", "-1", "1735689658"), **{"retry-after": value}, date=DATE)])
         hub = hub_of(script, clock)
@@ -166,17 +180,17 @@ async def test_too_long_a_wait_is_an_error_at_once(value: str) -> None:
 
 
 @pytest.mark.anyio
-async def test_a_wait_beyond_the_deadline_ends_every_call_by_then() -> None:
-    """Whether it was refused itself, stands in line, or comes later."""
+async def test_a_wait_beyond_the_deadline_is_an_error_at_once() -> None:
+    """For calls that were refused, that wait for a permit, or that start later."""
     async with VirtualClock() as clock:
         hub = hub_of(Script([limited(retry_after="100")]), clock, deadline=20)
         ended: list[float] = []
 
-        async def call(comes: float) -> None:
-            await clock.sleep(comes)
+        async def call(start: float) -> None:
+            await clock.sleep(start)
             with pytest.raises((RateLimited, DeadlineExceeded)):
                 await hub.raw.request("GET", "/v2/x")
-            ended.append(clock.monotonic() - comes)
+            ended.append(clock.monotonic() - start)
 
         async with anyio.create_task_group() as tasks:
             for number in range(30):
@@ -186,8 +200,8 @@ async def test_a_wait_beyond_the_deadline_ends_every_call_by_then() -> None:
 
 
 @pytest.mark.anyio
-async def test_no_wait_for_room_outlives_the_deadline() -> None:
-    """In the middle of the line too: the head waits for a place that comes after it."""
+async def test_no_wait_for_a_permit_outlives_the_deadline() -> None:
+    """Not in the middle of the queue either: the first waiter waits for a permit that comes after its deadline."""
     async with VirtualClock() as clock:
         full = json({}, 200, date=DATE, **headers_of("600", "0", "1735689668"))
         hub = hub_of(Script([full]), clock, deadline=20)

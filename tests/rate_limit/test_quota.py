@@ -1,4 +1,4 @@
-"""Within the limit, and no slower than it allows: the model against simulated servers, then a hub against FakeHub."""
+"""Use of the quota without exceeding it: the model against simulated servers, then a hub against FakeHub."""
 
 import math
 from collections.abc import AsyncGenerator
@@ -26,7 +26,7 @@ KINDS: list[Kind] = ["rolling", "fixed"]
 @pytest.mark.parametrize("limit", [180, 600])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_long_job_uses_the_whole_quota(kind: Kind, limit: int, workers: int, windows: int, skew_s: float) -> None:
-    """At least 99 % of it, without one 429."""
+    """At least 99 % of it, without a 429."""
     phase = (limit + workers + windows) / 7 % 1
     job = Setting(jobs=windows * limit, kind=kind, limit=limit, workers=workers, skew_s=skew_s, phase=phase)
     simulation = Simulation(job).run()
@@ -37,8 +37,8 @@ def test_a_long_job_uses_the_whole_quota(kind: Kind, limit: int, workers: int, w
 @pytest.mark.parametrize("opened_s", [2.0, 30.0, 45.0])
 @pytest.mark.parametrize("workers", [8, 32])
 @pytest.mark.parametrize("limit", [180, 600])
-def test_a_window_that_somebody_else_opened_is_used_up_too(limit: int, workers: int, opened_s: float) -> None:
-    """And the next one from the second on that the server tells."""
+def test_a_window_that_another_client_opened_is_used_up(limit: int, workers: int, opened_s: float) -> None:
+    """And the next one from the second on at which it opens."""
     setting = Setting(jobs=4 * limit, kind="fixed", limit=limit, workers=workers, used=limit // 2, opened_s=opened_s)
     simulation = Simulation(setting).run()
 
@@ -46,15 +46,15 @@ def test_a_window_that_somebody_else_opened_is_used_up_too(limit: int, workers: 
 
 
 @pytest.mark.parametrize("share", [0.1, 0.3, 0.5])
-@pytest.mark.parametrize("how", ["at random", "in bursts"])
+@pytest.mark.parametrize("pattern", ["at random", "in bursts"])
 @pytest.mark.parametrize("workers", [8, 32])
 @pytest.mark.parametrize("kind", KINDS)
 def test_another_client_of_the_account_costs_few_refusals(
-    kind: Kind, workers: int, how: Literal["at random", "in bursts"], share: float
+    kind: Kind, workers: int, pattern: Literal["at random", "in bursts"], share: float
 ) -> None:
-    """It takes what it likes, whatever it is told; at most 15 in 1000 of our answers are 429s, and every job ends."""
+    """It ignores the limit; at most 15 of 1000 of our responses are 429s, and every job ends."""
     setting = Setting(jobs=180 * 8, kind=kind, workers=workers)
-    simulation = Simulation(evolve(setting, others=another_client(how, share, setting))).run()
+    simulation = Simulation(evolve(setting, other_client=another_client(pattern, share, setting))).run()
 
     assert simulation.done == setting.jobs
     assert simulation.refused_per_1000 <= 15
@@ -76,17 +76,17 @@ def test_another_client_of_the_account_costs_few_refusals(
         dated=st.booleans(),
     )
 )
-def test_alone_it_is_never_refused_once_it_knows_the_limit(setting: Setting) -> None:
-    """Whatever the latencies, the limit and the width; and it never comes to a stop."""
-    # Before the first answer it may send a few: it can't know of a limit below that.
+def test_a_lone_client_that_knows_the_limit_is_never_refused(setting: Setting) -> None:
+    """With any latency, limit and number of workers; and it never stops."""
+    # It sends a few requests before the first response: it can't respect a limit below that.
     simulation = Simulation(evolve(setting, limit=max(setting.limit, 8))).run()
 
     assert simulation.refused == 0
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_it_remembers_stays_bounded(kind: Kind) -> None:
-    """A window's worth of answers, however long it runs."""
+def test_memory_stays_bounded(kind: Kind) -> None:
+    """By a window's worth of responses, however long it runs."""
     simulation = Simulation(Setting(jobs=12_000, kind=kind, limit=40, window_s=10.0)).run()
 
     assert simulation.largest <= 2 * 40
@@ -102,7 +102,7 @@ async def hubs(
     yield [AsyncHub(credentials, transport=transport, clock=clock, limiter=limiter) for _ in range(number)]
 
 
-def a_fake(clock: VirtualClock, limit: RateLimitPolicy, skew_s: float = 0.0) -> FakeHub:
+def make_fake(clock: VirtualClock, limit: RateLimitPolicy, skew_s: float = 0.0) -> FakeHub:
     fake = FakeHub(clock=clock, limit=limit, skew_s=skew_s)
     fake.add_user("moby", tokens=["dckr_pat_moby"])
     fake.add_repository("library", "python", tags=3)
@@ -110,10 +110,10 @@ def a_fake(clock: VirtualClock, limit: RateLimitPolicy, skew_s: float = 0.0) -> 
 
 
 async def work(hub: AsyncHub, jobs: int, workers: int) -> None:
-    left = iter(range(jobs))
+    todo = iter(range(jobs))
 
     async def worker() -> None:
-        for _ in left:
+        for _ in todo:
             await hub.repositories.get_tag("library", "python", "latest")
 
     async with anyio.create_task_group() as tasks:
@@ -124,10 +124,10 @@ async def work(hub: AsyncHub, jobs: int, workers: int) -> None:
 @pytest.mark.anyio
 @pytest.mark.parametrize("skew_s", [0.0, 30.0])
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_hub_keeps_within_the_limit_and_wastes_nothing(kind: Kind, skew_s: float) -> None:
-    """As in the simulation, end to end: three windows' worth of calls, a login, and no 429."""
+async def test_a_hub_uses_the_whole_limit(kind: Kind, skew_s: float) -> None:
+    """Like the simulation, but end to end: three windows' worth of calls and a login, without a 429."""
     async with VirtualClock(wall_offset_s=skew_s) as clock:
-        fake = a_fake(clock, RateLimitPolicy(60, kind=kind), skew_s=-skew_s / 2)
+        fake = make_fake(clock, RateLimitPolicy(60, kind=kind), skew_s=-skew_s / 2)
         async with hubs(fake, clock) as (hub,):
             await work(hub, 180, workers=8)
         ideal_s = 2 * 60 + math.ceil(60 / 8) * 0.15
@@ -138,10 +138,10 @@ async def test_a_hub_keeps_within_the_limit_and_wastes_nothing(kind: Kind, skew_
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("kind", KINDS)
-async def test_two_hubs_with_one_gate_keep_within_the_limit_together(kind: Kind) -> None:
-    """Neither knows of the other; the limiter does."""
+async def test_two_hubs_with_one_limiter_share_the_limit(kind: Kind) -> None:
+    """Neither hub knows of the other; the limiter does."""
     async with VirtualClock() as clock:
-        fake = a_fake(clock, RateLimitPolicy(60, kind=kind))
+        fake = make_fake(clock, RateLimitPolicy(60, kind=kind))
         async with hubs(fake, clock, 2, share=True) as both, anyio.create_task_group() as tasks:
             for hub in both:
                 tasks.start_soon(work, hub, 90, 4)
@@ -151,10 +151,10 @@ async def test_two_hubs_with_one_gate_keep_within_the_limit_together(kind: Kind)
 
 
 @pytest.mark.anyio
-async def test_a_server_that_tells_of_no_limit_is_not_throttled() -> None:
-    """After the first few, all go at once."""
+async def test_a_server_without_a_limit_is_not_throttled() -> None:
+    """After the first few, all requests are sent at once."""
     async with VirtualClock() as clock:
-        fake = a_fake(clock, RateLimitPolicy(10_000))
+        fake = make_fake(clock, RateLimitPolicy(10_000))
         transport = Silent(Distant(fake.transport(), clock))
         hub = AsyncHub(PersonalAccessToken("moby", "dckr_pat_moby"), transport=transport, clock=clock)
         await work(hub, 400, workers=32)
@@ -165,15 +165,15 @@ async def test_a_server_that_tells_of_no_limit_is_not_throttled() -> None:
 
 
 @pytest.mark.anyio
-async def test_the_rate_limit_is_that_of_the_newest_answer() -> None:
+async def test_the_rate_limit_is_that_of_the_newest_response() -> None:
     """`hub.rate_limit` follows the headers."""
     async with VirtualClock() as clock:
-        fake = a_fake(clock, RateLimitPolicy(60))
+        fake = make_fake(clock, RateLimitPolicy(60))
         async with hubs(fake, clock) as (hub,):
-            told = []
+            remaining = []
             for _ in range(3):
                 await hub.repositories.get_tag("library", "python", "latest")
                 assert hub.rate_limit is not None
-                told.append(hub.rate_limit.remaining)
+                remaining.append(hub.rate_limit.remaining)
 
-        assert told == [59, 58, 57]
+        assert remaining == [59, 58, 57]

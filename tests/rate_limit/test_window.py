@@ -12,10 +12,10 @@ from hubapi._rate_limit.window import COLD, FORGET_S, Reservation, ServerClock, 
 EPOCH = 1_700_000_000.0
 
 
-def says(remaining: int, *, at: float = 0.0, resets: float = 58.0, limit: int = 10) -> Reading:
-    """What an answer says that is made at a moment of our clock, the server's being `EPOCH` ahead."""
+def make_reading(remaining: int, *, at: float = 0.0, reset_s: float = 58.0, limit: int = 10) -> Reading:
+    """Return the reading of a response made at a time of our clock; the server's clock is `EPOCH` ahead."""
     date = float(math.floor(EPOCH + at))
-    return Reading(limit=limit, remaining=remaining, reset=date + resets, date=date)
+    return Reading(limit=limit, remaining=remaining, reset=date + reset_s, date=date)
 
 
 def take(window: Window, number: int, now: float) -> list[Reservation]:
@@ -23,26 +23,26 @@ def take(window: Window, number: int, now: float) -> list[Reservation]:
 
 
 def rolling() -> Window:
-    """A window that is known to be a rolling one of ten, with nothing taken but two long ago."""
+    """Return a window known to be a rolling one of ten, with two requests long ago."""
     window = Window()
     for at in (-1000.0, -990.0):
-        window.update(window.take(at), at + 0.1, says(9, at=at))
+        window.update(window.take(at), at + 0.1, make_reading(9, at=at))
     assert window._kind == "rolling"
     return window
 
 
-def test_before_the_first_answer_a_few_may_go() -> None:
-    """What is allowed is not known yet, and one answer will tell."""
+def test_before_the_first_response_a_few_requests_may_be_sent() -> None:
+    """The limit is not known yet, and one response is enough to learn it."""
     window = Window()
     take(window, COLD, 0)
 
     assert window.wait(0) == math.inf
-    window.update(Reservation(0, 0, 0, 1, -1), 0.1, says(9))
+    window.update(Reservation(0, 0, 0, 1, -1), 0.1, make_reading(9))
     assert window.available(0.1) == 2
 
 
-def test_a_first_request_that_is_lost_makes_way_for_another() -> None:
-    """Nobody waits for an answer that will not come."""
+def test_a_lost_first_request_is_replaced() -> None:
+    """No request waits for a response that will not come."""
     window = Window()
     permits = take(window, COLD, 0)
     window.lose(permits[0], 1)
@@ -50,8 +50,8 @@ def test_a_first_request_that_is_lost_makes_way_for_another() -> None:
     assert window.wait(1) == 0
 
 
-def test_a_server_that_tells_of_no_limit_has_none() -> None:
-    """From its first answer on, any number may be under way."""
+def test_a_server_without_rate_limit_headers_has_no_limit() -> None:
+    """From its first response on, any number may be in flight."""
     window = Window()
     window.update(window.take(0), 0.1, None)
     take(window, 1000, 1)
@@ -59,93 +59,93 @@ def test_a_server_that_tells_of_no_limit_has_none() -> None:
     assert window.wait(1) == 0
 
 
-def test_what_is_under_way_may_not_have_been_counted() -> None:
-    """Of what remained, everything that was not answered when the answer's request went out is taken off."""
+def test_requests_in_flight_may_not_have_been_counted() -> None:
+    """Every request without a response when this one was sent is subtracted from what remains."""
     window = Window()
     permits = take(window, 4, 0)
-    window.update(permits[0], 0.1, says(6))
+    window.update(permits[0], 0.1, make_reading(6))
 
     assert window.available(0.1) == 3
 
 
-def test_answers_may_come_in_any_order() -> None:
-    """Four were counted; the answers that come tell of the fourth, the first, the third and the second."""
+def test_responses_may_come_in_any_order() -> None:
+    """Four requests were counted; the responses of the fourth, the first, the third and the second come."""
     known = []
     window = Window()
     permits = take(window, 4, 0)
     for permit, remaining in zip(permits, (6, 9, 7, 8), strict=True):
-        window.update(permit, 0.1, says(remaining))
+        window.update(permit, 0.1, make_reading(remaining))
         known.append(window.available(0.1))
 
     assert known == [3, 6, 6, 6]
 
 
-def test_of_overlapping_answers_the_lowest_was_counted_last() -> None:
-    """Once all are answered, it says what remains, to the last place."""
+def test_of_overlapping_responses_the_lowest_was_counted_last() -> None:
+    """When all have come, it tells exactly what remains."""
     window = Window()
     permits = take(window, 4, 0)
     for permit, remaining in zip(permits, (9, 8, 7, 6), strict=True):
-        window.update(permit, 0.1, says(remaining))
+        window.update(permit, 0.1, make_reading(remaining))
 
     assert window.available(0.1) == 6
 
 
-def test_a_later_answer_replaces_an_earlier_one() -> None:
-    """Contention have taken four places between them."""
+def test_a_later_response_replaces_an_earlier_one() -> None:
+    """Other clients have taken four places in between."""
     window = Window()
-    window.update(window.take(0), 0.1, says(9))
-    window.update(window.take(1), 1.1, says(4, at=1))
+    window.update(window.take(0), 0.1, make_reading(9))
+    window.update(window.take(1), 1.1, make_reading(4, at=1))
 
     assert window.available(1.1) == 4
 
 
-def test_a_late_answer_brings_the_past_back_for_a_moment_only() -> None:
-    """Of answers that overlap either may be the newer one; the next request's answer tells."""
+def test_a_late_response_is_used_until_the_next_one() -> None:
+    """Of two responses that overlap either may be the newer one; the response of the next request decides."""
     window = Window()
     late = window.take(0)
-    window.update(window.take(1), 1.1, says(3, at=1))
-    window.update(late, 1.2, says(9))
+    window.update(window.take(1), 1.1, make_reading(3, at=1))
+    window.update(late, 1.2, make_reading(9))
     assert window.available(1.2) == 8
-    window.update(window.take(2), 2.1, says(2, at=2))
+    window.update(window.take(2), 2.1, make_reading(2, at=2))
     assert window.available(2.1) == 2
 
 
-def test_a_place_comes_back_a_window_after_the_answer() -> None:
-    """The server counted it no later than that: never before, and no later either."""
+def test_a_place_is_free_again_a_window_after_the_response() -> None:
+    """The server counted the request no later than that: the place is free neither before nor later."""
     window = rolling()
     first, second = take(window, 2, 0)
-    window.update(first, 0.5, says(1))
-    window.update(second, 0.8, says(0))
+    window.update(first, 0.5, make_reading(1))
+    window.update(second, 0.8, make_reading(0))
 
     assert window.wait(1) == 59.5
     assert (window.available(60.49), window.available(60.5), window.available(60.8)) == (0, 1, 2)
 
 
-def test_what_an_answer_no_longer_counted_frees_no_place() -> None:
-    """A request of a window ago may have left before the answer was made: it says so itself."""
+def test_a_request_that_is_no_longer_counted_frees_no_place() -> None:
+    """A request of a window ago may have expired before a response was made, which shows it already."""
     window = rolling()
     early = window.take(0)
     late = window.take(1)
-    window.update(early, 0.2, says(9))
-    window.update(late, 60.1, says(0, at=60))
+    window.update(early, 0.2, make_reading(9))
+    window.update(late, 60.1, make_reading(0, at=60))
 
     assert window.available(60.3) == 0
 
 
-def test_a_fixed_window_gives_all_places_back_at_once() -> None:
-    """A window after the answer to the request that opened it, one goes to see; then all."""
+def test_a_fixed_window_frees_all_places_at_once() -> None:
+    """A window after the response to the request that opened it, first for one probe and then for all."""
     window = Window()
     for at, remaining in ((0.0, 9), (5.0, 0)):
-        window.update(window.take(at), at + 0.1, says(remaining, at=at, resets=60.0 - at))
+        window.update(window.take(at), at + 0.1, make_reading(remaining, at=at, reset_s=60.0 - at))
 
     assert window.wait(10) == pytest.approx(50.1)
     probe = window.take(60.1)
     assert (probe.probe, window.wait(60.1)) == (True, math.inf)
-    window.update(probe, 60.2, says(9, at=60, resets=60.0))
+    window.update(probe, 60.2, make_reading(9, at=60, reset_s=60.0))
     assert window.available(60.2) == 9
 
 
-def test_a_window_that_somebody_else_opened_ends_when_it_says() -> None:
+def test_a_window_that_another_client_opened_ends_at_its_reset() -> None:
     """By the server's clock, of which several dates are known; never before."""
     window = Window()
     for at, remaining in ((0.3, 5), (0.9, 4), (4.05, 0)):
@@ -153,47 +153,47 @@ def test_a_window_that_somebody_else_opened_ends_when_it_says() -> None:
         reading = Reading(limit=10, remaining=remaining, reset=EPOCH + 20, date=date)
         window.update(window.take(at), at + 0.1, reading)
 
-    # The third answer was read 0.15 s after the server's fourth second had begun.
+    # The third response was read 0.15 s after the server's fourth second began.
     assert window.wait(10) == pytest.approx(10.15)
 
 
 def test_a_fixed_window_frees_no_single_places() -> None:
-    """A request of the window before holds no place in this one."""
+    """A request of the previous window holds no place in this one."""
     window = Window()
     for at, remaining in ((0.0, 5), (5.0, 4), (19.0, 3)):
-        window.update(window.take(at), at + 0.1, says(remaining, at=at, resets=20.0 - at))
-    window.update(window.take(20.5), 20.6, says(0, at=20, resets=60.0))
+        window.update(window.take(at), at + 0.1, make_reading(remaining, at=at, reset_s=20.0 - at))
+    window.update(window.take(20.5), 20.6, make_reading(0, at=20, reset_s=60.0))
 
     assert (window.available(66.0), window.available(80.0)) == (0, 0)
 
 
-def test_a_reset_that_moves_back_is_believed() -> None:
-    """The server's clock was set back: what it says from then on holds."""
+def test_a_reset_that_moves_back_is_accepted() -> None:
+    """The server's clock was set back: its later responses count."""
     window = Window()
-    window.update(window.take(0), 0.1, says(9, resets=30.0))
-    window.update(window.take(4), 4.1, says(8, at=4, resets=26.0))
+    window.update(window.take(0), 0.1, make_reading(9, reset_s=30.0))
+    window.update(window.take(4), 4.1, make_reading(8, at=4, reset_s=26.0))
     set_back = Reading(limit=10, remaining=0, reset=EPOCH + 25 - 600, date=EPOCH + 5 - 600)
     window.update(window.take(5), 5.1, set_back)
 
     assert window.wait(6) == pytest.approx(19.1)
 
 
-def test_what_was_lost_may_have_been_counted() -> None:
-    """Or may be yet: only an answer to a request that is sent well after it counts it for certain."""
+def test_a_lost_request_may_have_been_counted() -> None:
+    """Or may be later: only the response of a request sent well after it certainly counts it."""
     window = Window()
-    window.update(window.take(0), 0.1, says(9))
+    window.update(window.take(0), 0.1, make_reading(9))
     window.lose(window.take(1), 2)
     assert window.available(2) == 8
-    window.update(window.take(3), 3.1, says(8, at=3))
+    window.update(window.take(3), 3.1, make_reading(8, at=3))
     assert window.available(3.1) == 7
-    window.update(window.take(9), 9.1, says(6, at=9))
+    window.update(window.take(9), 9.1, make_reading(6, at=9))
     assert window.available(9.1) == 6
 
 
-def test_when_everything_was_lost_one_goes_to_see() -> None:
-    """They may never have arrived: nobody waits for a whole window."""
+def test_if_all_requests_were_lost_one_probe_is_sent() -> None:
+    """They may never have arrived: it does not wait for a whole window."""
     window = Window()
-    window.update(window.take(0), 0.1, says(2))
+    window.update(window.take(0), 0.1, make_reading(2))
     for permit in take(window, 2, 1):
         window.lose(permit, 2)
 
@@ -202,40 +202,40 @@ def test_when_everything_was_lost_one_goes_to_see() -> None:
     assert window.wait(2) == math.inf
 
 
-def test_what_was_never_sent_takes_no_place() -> None:
-    """As if it had not been."""
+def test_a_request_that_was_never_sent_takes_no_place() -> None:
+    """Cancelling its reservation undoes it."""
     window = Window()
-    window.update(window.take(0), 0.1, says(2))
+    window.update(window.take(0), 0.1, make_reading(2))
     for permit in take(window, 2, 1):
         window.cancel(permit)
 
     assert window.available(1) == 2
 
 
-def test_below_zero_is_no_room() -> None:
+def test_remaining_may_be_negative() -> None:
     """Refused requests count too (D8)."""
     window = rolling()
-    window.update(window.take(0), 0.1, says(-534), closed_for=7)
+    window.update(window.take(0), 0.1, make_reading(-534), closed_for=7)
 
     assert (window.available(1), window.state and window.state.remaining) == (-534, -534)
 
 
-def test_after_a_429_one_probe_goes_first() -> None:
-    """And the rest when it is answered."""
+def test_after_a_429_one_probe_is_sent_first() -> None:
+    """The rest follow after its response."""
     window = Window()
     first, second = take(window, 2, 0)
-    window.update(first, 0.1, says(0), closed_for=5)
-    window.update(second, 0.2, says(3))  # sent before: it opens nothing
+    window.update(first, 0.1, make_reading(0), closed_for=5)
+    window.update(second, 0.2, make_reading(3))  # sent before: it does not reopen the window
 
     assert window.wait(1) == pytest.approx(4.1)
     probe = window.take(5.1)
     assert (probe.probe, window.wait(5.1)) == (True, math.inf)
-    window.update(probe, 5.2, says(4, at=5))
+    window.update(probe, 5.2, make_reading(4, at=5))
     assert window.wait(5.2) == 0
 
 
-def test_a_429_that_names_no_time_to_come_doubles_the_wait() -> None:
-    """A retry that may come at once must not go round and round."""
+def test_429s_without_a_wait_double_the_wait() -> None:
+    """This prevents a loop of immediate retries."""
     window, now, waits = Window(), 0.0, []
     for _ in range(9):
         window.update(window.take(now), now, None, closed_for=0)
@@ -245,30 +245,30 @@ def test_a_429_that_names_no_time_to_come_doubles_the_wait() -> None:
     assert waits == [0.5, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
 
 
-def test_a_server_that_no_longer_tells_of_a_limit_has_none() -> None:
-    """One request that goes ahead finds out."""
+def test_a_server_that_no_longer_sends_rate_limit_headers_has_no_limit() -> None:
+    """One probe finds out."""
     window = Window()
-    window.update(window.take(0), 0.1, says(0))
+    window.update(window.take(0), 0.1, make_reading(0))
     probe = window.take(70)
     window.update(probe, 70.1, None)
 
     assert (probe.probe, window.wait(70.1)) == (True, 0)
 
 
-def test_the_state_is_that_of_the_newest_answer() -> None:
+def test_the_state_is_that_of_the_newest_response() -> None:
     """By the server's date, unless its clock was set back."""
     window = Window()
     late = window.take(0)
-    window.update(window.take(5), 5.1, says(3, at=5))
-    window.update(late, 5.2, says(9))
+    window.update(window.take(5), 5.1, make_reading(3, at=5))
+    window.update(late, 5.2, make_reading(9))
     assert window.state is not None
     assert (window.state.remaining, window.state.reset_at) == (3, from_epoch(EPOCH + 63))
-    window.update(window.take(6), 6.1, says(2, at=-600))
+    window.update(window.take(6), 6.1, make_reading(2, at=-600))
     assert window.state.remaining == 2
 
 
 def test_the_servers_clock_is_bounded_by_all_dates_together() -> None:
-    """Dates are whole seconds; the one that was written just after a full one says most."""
+    """Dates are whole seconds; one written just after a full second is the most precise."""
     clock = ServerClock()
     for second in range(10):
         sent = second * 1.13
@@ -278,8 +278,8 @@ def test_the_servers_clock_is_bounded_by_all_dates_together() -> None:
     assert EPOCH + 0.2 <= clock.ahead_s <= EPOCH + 0.4
 
 
-def test_a_server_clock_that_is_set_back_is_noticed() -> None:
-    """The bound from before contradicts what it says now."""
+def test_a_server_clock_that_is_set_back_is_detected() -> None:
+    """Its date contradicts the previous bound."""
     clock = ServerClock()
     clock.update(EPOCH, 0, 0.1)
     clock.update(EPOCH + 1 - 30, 1, 1.1)
@@ -287,33 +287,33 @@ def test_a_server_clock_that_is_set_back_is_noticed() -> None:
     assert clock.ahead_s == pytest.approx(EPOCH - 30 - 0.1)
 
 
-def test_what_is_known_of_a_drifting_clock_is_renewed() -> None:
-    """It loses a second in a thousand: the bound is never off by more than some minutes' worth."""
-    clock, off = ServerClock(), []
+def test_the_bound_of_a_drifting_clock_is_renewed() -> None:
+    """It loses a second in a thousand: the bound is never off by more than the drift of some minutes."""
+    clock, errors = ServerClock(), []
     for now in range(0, 20_000, 7):
         server = EPOCH + now * 0.999
         clock.update(math.floor(server + 1e-4), now, now + 0.1)
         assert clock.ahead_s is not None
-        off.append(clock.ahead_s - (server - now))
+        errors.append(clock.ahead_s - (server - now))
 
-    assert max(off[200:]) <= 2 * FORGET_S * 0.001
+    assert max(errors[200:]) <= 2 * FORGET_S * 0.001
 
 
-def test_others_call_for_care_that_fades() -> None:
-    """The more they took unseen the more care, and none once nothing more is seen of them."""
-    others = Contention()
-    assert others.width(room=5, limit=160, age_s=0) == math.inf
-    others.update(taken=19, limit=160)
-    assert [others.width(room, 160, 0) for room in (21, 20, 16, 3)] == [math.inf, 2, 2, 1]
-    others.register_refusal(limit=160)
-    assert others.held == 2
+def test_contention_causes_caution_that_fades() -> None:
+    """The more places other clients took, the more caution; without them it fades to none."""
+    contention = Contention()
+    assert contention.width(room=5, limit=160, age_s=0) == math.inf
+    contention.update(taken=19, limit=160)
+    assert [contention.width(room, 160, 0) for room in (21, 20, 16, 3)] == [math.inf, 2, 2, 1]
+    contention.register_refusal(limit=160)
+    assert contention.held == 2
     for _ in range(3000):
-        others.update(taken=0, limit=160)
-    assert (others.reserve, others.held) == (0, 0)
+        contention.update(taken=0, limit=160)
+    assert (contention.reserve, contention.held) == (0, 0)
 
 
-def test_after_a_pause_one_goes_ahead() -> None:
-    """Where little room is left, what was known may no longer hold."""
-    others = Contention()
+def test_after_a_pause_one_request_goes_first() -> None:
+    """If few places are left, the last reading may no longer hold."""
+    contention = Contention()
 
-    assert [others.width(room, 160, 60) for room in (1, 10, 11)] == [1, 1, math.inf]
+    assert [contention.width(room, 160, 60) for room in (1, 10, 11)] == [1, 1, math.inf]

@@ -1,4 +1,4 @@
-"""Servers that are far away, or tell less, in virtual time."""
+"""Transports that delay responses or remove headers, in virtual time."""
 
 from random import Random
 
@@ -10,12 +10,12 @@ from hubapi._clock import Clock
 
 @define
 class Distant(httpx.AsyncBaseTransport):
-    """A server so far away: half the time passes before it hears, half after it has answered."""
+    """Adds a latency: half before the server gets the request, half after its response."""
 
     inner: httpx.AsyncBaseTransport
     clock: Clock
     latency_s: float = 0.15
-    random: Random = field(factory=lambda: Random(7))  # noqa: S311 - meant to repeat
+    random: Random = field(factory=lambda: Random(7))  # noqa: S311 - reproducible on purpose
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         await self.clock.sleep(self.latency_s / 2 * self.random.uniform(0.8, 1.2))
@@ -26,7 +26,7 @@ class Distant(httpx.AsyncBaseTransport):
 
 @define
 class Silent(httpx.AsyncBaseTransport):
-    """Takes what tells of the limit out of every answer."""
+    """Removes the rate limit headers from every response."""
 
     inner: httpx.AsyncBaseTransport
 
