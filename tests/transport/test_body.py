@@ -95,7 +95,7 @@ BROKEN = {
 
 @pytest.mark.parametrize(
     ("encoding", "body", "words"),
-    [(*case, "cut off") for case in CUT.values()] + [(*case, "broken") for case in BROKEN.values()],
+    [(*case, "truncated") for case in CUT.values()] + [(*case, "corrupt") for case in BROKEN.values()],
     ids=[*CUT, *BROKEN],
 )
 async def test_half_a_compressed_body_is_no_response(encoding: str, body: bytes, words: str) -> None:
