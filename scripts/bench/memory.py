@@ -37,7 +37,7 @@ def peak(plan: Plan) -> list[Result]:
             Result(
                 what=f"peak memory of an export of {count:,} events",
                 samples=tuple(run["peak"] for run in runs),
-                target=50.0,
+                target=55.0,
                 unit="MB",
                 note=note,
             )

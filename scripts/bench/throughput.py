@@ -56,7 +56,7 @@ def against_httpx(plan: Plan) -> list[Result]:
             f"export at {width} in flight, x the events a second of bare httpx and a raw split",
             target,
         )
-        for width, size, target in ((8, 4950, 1.3), (32, 2450, 2.5))
+        for width, size, target in ((8, 4950, 1.5), (32, 2450, 1.5))
     ]
 
 
@@ -64,7 +64,7 @@ def against_generated(plan: Plan) -> list[Result]:
     """Row 5."""
     what = "export at 8 in flight, x the events a second of a client by openapi-python-client"
     with exporting.generated() as export:
-        return [_race(plan, Job(8, plan.size(2450, 150)), export, what, 4.0)]
+        return [_race(plan, Job(8, plan.size(2450, 150)), export, what, 3.0)]
 
 
 def growth(plan: Plan) -> list[Result]:
