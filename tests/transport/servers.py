@@ -1,4 +1,4 @@
-"""Servers and proxies on loopback that do as a test tells them, and what opens a transport to them."""
+"""Servers on loopback for the tests of transports, and transports to them."""
 
 import socket
 import ssl
@@ -26,24 +26,24 @@ counts_sockets = pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="
 
 @asynccontextmanager
 async def serving(handler: Handler, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> AsyncIterator[str]:
-    """A TCP server that does with each connection what *handler* does."""
+    """Run a TCP server that calls *handler* with each connection; yield its URL."""
     listener = await anyio.create_tcp_listener(local_host=host, local_port=0)
     port = listener.extra(anyio.abc.SocketAttribute.local_port)  # noqa: S610 - anyio's, not Django's
-    shaking = TLSListener(listener, tls, standard_compatible=False) if tls else listener
+    tls_listener = TLSListener(listener, tls, standard_compatible=False) if tls else listener
 
     async def handle(stream: Any) -> None:
         async with stream:
-            with suppress(anyio.BrokenResourceError, anyio.EndOfStream):  # when the client has gone
+            with suppress(anyio.BrokenResourceError, anyio.EndOfStream):  # the client has closed the connection
                 await handler(stream)
 
     async with listener, anyio.create_task_group() as tasks:
-        tasks.start_soon(shaking.serve, handle)
+        tasks.start_soon(tls_listener.serve, handle)
         yield f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
         tasks.cancel_scope.cancel()
 
 
-def answering(response: bytes, requests: list[bytes] | None = None) -> Handler:
-    """Respond alike to each request, and remember them."""
+def respond_with(response: bytes, requests: list[bytes] | None = None) -> Handler:
+    """Return a handler that sends *response* to each request, and records the requests."""
 
     async def handle(stream: anyio.abc.SocketStream) -> None:
         while True:
@@ -59,7 +59,7 @@ def answering(response: bytes, requests: list[bytes] | None = None) -> Handler:
 
 @define(eq=False)
 class Server:
-    """Numbers its connections from 0, and remembers which one each request came over and which ones were closed."""
+    """A server that records, by the number of the connection, the requests and the connections that ended."""
 
     url: str = ""
     response: bytes = OK
@@ -67,9 +67,9 @@ class Server:
     ended: set[int] = field(factory=set[int])
     streams: list[anyio.abc.SocketStream] = field(factory=list[anyio.abc.SocketStream])
     holding: bool = False  # responses wait for `release`
-    released: int = 0  # except those over the first so many connections
-    gone: bool = False  # closes each connection after one response, without announcing it
-    half_gone: bool = False  # the same, but goes on reading
+    released: int = 0  # the number of the first connections that are released already
+    closes: bool = False  # closes each connection after one response, without `connection: close`
+    half_closes: bool = False  # closes it for sending only
     _change: anyio.Event = field(factory=anyio.Event)
 
     @property
@@ -88,20 +88,20 @@ class Server:
                     while self.holding and number >= self.released:
                         await self._change.wait()
                     await stream.send(self.response)
-                    if self.half_gone:
+                    if self.half_closes:
                         await stream.send_eof()
-                    if self.gone:
+                    if self.closes:
                         break
         self.ended.add(number)
         self._changed()
 
     def release(self, first: int | None = None) -> None:
-        """Send the responses that were held back, all of them or those over the first connections."""
+        """Send the responses that were held back: all of them, or those over the first connections."""
         self.holding, self.released = first is not None, first or 0
         self._changed()
 
     async def until(self, *, requests: int = 0, ended: int = 0) -> None:
-        """Wait until so many requests came, and so many connections ended."""
+        """Wait for a number of requests, and for a number of closed connections."""
         while len(self.requests) < requests or len(self.ended) < ended:
             await self._change.wait()
 
@@ -119,7 +119,7 @@ async def running(tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") ->
 
 @asynccontextmanager
 async def opened(**options: Any) -> AsyncIterator[HttpxTransport]:
-    """A default transport, closed at the end."""
+    """Yield a default transport, and close it afterwards."""
     transport = HttpxTransport(**options)
     try:
         yield transport

@@ -1,4 +1,4 @@
-"""Bodies: how they are decoded, and how large they may be."""
+"""Response bodies: decoding and the size limit."""
 
 import gzip
 import tracemalloc
@@ -23,7 +23,7 @@ PAGE = b'{"logs": [' + b", ".join(b'{"n": %d}' % n for n in range(2000)) + b"]}"
 
 
 def deflated(content: bytes) -> bytes:
-    """Deflate without zlib's header, as some servers send it."""
+    """Compress with raw deflate, without the header of zlib, as some servers do."""
     raw = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     return raw.compress(content) + raw.flush()
 
@@ -56,32 +56,32 @@ DECODABLE = {
 
 @pytest.mark.parametrize("name", DECODABLE)
 async def test_a_body_is_decoded(name: str) -> None:
-    """As servers, and proxies in front of them, send it."""
+    """As sent by servers, and by proxies in front of them."""
     encoding, body = DECODABLE[name]
 
     assert PAGE == await content(body, encoding)
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd"])
-async def test_an_empty_body_is_in_any_coding(encoding: str) -> None:
-    """Such as the response to a HEAD, whose headers are those of a GET."""
+async def test_an_empty_body_is_valid_in_any_coding(encoding: str) -> None:
+    """Such as the response to a HEAD, which has the headers of a GET."""
     assert b"" == await content(b"", encoding)
 
 
 @given(data=st.binary(max_size=100_000), members=st.integers(1, 4))
-async def test_gzip_comes_back_as_it_was(data: bytes, members: int) -> None:
-    """However it was cut into members."""
+async def test_gzip_round_trip(data: bytes, members: int) -> None:
+    """With any number of members."""
     size = len(data) // members + 1
     body = b"".join(gzip.compress(data[n : n + size]) for n in range(0, len(data), size))
 
     assert data == await content(body, "gzip")
 
 
-CUT = {
+TRUNCATED = {
     "gzip": ("gzip", gzip.compress(PAGE)[:-1]),
-    "gzip, its checksum": ("gzip", gzip.compress(PAGE)[:-8]),
-    "gzip, its half": ("gzip", gzip.compress(PAGE)[:2000]),
-    "gzip, in its header": ("gzip", gzip.compress(PAGE)[:5]),
+    "gzip without checksum": ("gzip", gzip.compress(PAGE)[:-8]),
+    "half of gzip": ("gzip", gzip.compress(PAGE)[:2000]),
+    "gzip, inside the header": ("gzip", gzip.compress(PAGE)[:5]),
     "second member": ("gzip", gzip.compress(PAGE) + gzip.compress(PAGE)[:-4]),
     "deflate": ("deflate", zlib.compress(PAGE)[:-5]),
     "inner": ("gzip, gzip", gzip.compress(gzip.compress(PAGE)[:-6])),
@@ -89,17 +89,17 @@ CUT = {
 BROKEN = {
     "wrong checksum": ("gzip", gzip.compress(PAGE)[:-8] + b"\0" * 8),
     "garbage inside": ("gzip", gzip.compress(PAGE)[:10] + b"\xff" * 2000),
-    "garbage behind the header": ("deflate", zlib.compress(PAGE)[:2] + b"\xff" * 50),
+    "garbage after the header": ("deflate", zlib.compress(PAGE)[:2] + b"\xff" * 50),
 }
 
 
 @pytest.mark.parametrize(
     ("encoding", "body", "words"),
-    [(*case, "truncated") for case in CUT.values()] + [(*case, "corrupt") for case in BROKEN.values()],
-    ids=[*CUT, *BROKEN],
+    [(*case, "truncated") for case in TRUNCATED.values()] + [(*case, "corrupt") for case in BROKEN.values()],
+    ids=[*TRUNCATED, *BROKEN],
 )
-async def test_half_a_compressed_body_is_no_response(encoding: str, body: bytes, words: str) -> None:
-    """It may be repeated, as if the connection had been lost; of an error the status still counts."""
+async def test_an_invalid_compressed_body_is_no_response(encoding: str, body: bytes, words: str) -> None:
+    """The request may be retried as after a lost connection; the status of an error response still counts."""
     with pytest.raises(NoResponseError, match=words):
         await content(body, encoding)
 
@@ -107,8 +107,8 @@ async def test_half_a_compressed_body_is_no_response(encoding: str, body: bytes,
 
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "compress", "gzip, br", "br, gzip"])
-async def test_an_unknown_coding_is_named(encoding: str) -> None:
-    """Nothing but gzip was asked for."""
+async def test_the_error_names_an_unknown_coding(encoding: str) -> None:
+    """The request accepts gzip only."""
     unknown = next(name for name in encoding.split(", ") if name != "gzip")
     body = gzip.compress(PAGE) if encoding.endswith("gzip") else b"\x0b\x02\x80{}\x03"
 
@@ -119,8 +119,8 @@ async def test_an_unknown_coding_is_named(encoding: str) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["", "gzip", "deflate"])
-async def test_the_limit_is_the_last_size_that_is_taken(encoding: str) -> None:
-    """Raw and decoded."""
+async def test_a_body_may_be_as_large_as_the_limit(encoding: str) -> None:
+    """Before and after decoding."""
     body = {"": PAGE, "gzip": gzip.compress(PAGE), "deflate": zlib.compress(PAGE)}[encoding]
 
     assert PAGE == await content(body, encoding, limit=len(PAGE))
@@ -136,8 +136,8 @@ def bomb(size: int) -> bytes:
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "gzip, gzip"])
-async def test_a_bomb_takes_no_more_memory_than_the_limit(encoding: str) -> None:
-    """A thousand times its size, of which no more than the limit and one piece is ever made."""
+async def test_a_decompression_bomb_needs_little_more_memory_than_the_limit(encoding: str) -> None:
+    """Of a body that grows a thousandfold, only the limit and one more piece are decoded."""
     size, limit = 256 << 20, 4 << 20
     packer = zlib.compressobj(9, wbits=zlib.MAX_WBITS | (16 if "gzip" in encoding else 0))
     body = b"".join(packer.compress(bytes(1 << 20)) for _ in range(size >> 20)) + packer.flush()
@@ -154,14 +154,14 @@ async def test_a_bomb_takes_no_more_memory_than_the_limit(encoding: str) -> None
     assert peak < 3 * limit
 
 
-async def test_other_tasks_go_on_while_a_large_body_is_decoded() -> None:
-    """It is decoded in pieces, between which it can also be cancelled."""
-    body, turns, done = bomb(32 << 20), 0, False
+async def test_other_tasks_run_while_a_large_body_is_decoded() -> None:
+    """It is decoded in pieces; between them it can also be cancelled."""
+    body, steps, done = bomb(32 << 20), 0, False
 
     async def count() -> None:
-        nonlocal turns
+        nonlocal steps
         while not done:
-            turns += 1
+            steps += 1
             await anyio.lowlevel.checkpoint()
 
     async with anyio.create_task_group() as tasks:
@@ -169,7 +169,7 @@ async def test_other_tasks_go_on_while_a_large_body_is_decoded() -> None:
         assert 32 << 20 == len(await content(body, "gzip", limit=32 << 20))
         done = True
 
-    assert turns >= 30
+    assert steps >= 30
     with anyio.CancelScope() as scope:
         scope.cancel()
         await content(body, "gzip", limit=32 << 20)
@@ -181,7 +181,7 @@ async def test_other_tasks_go_on_while_a_large_body_is_decoded() -> None:
 
 @define(eq=False)
 class Chunks(httpx.AsyncByteStream):
-    """A body in chunks, which fails after it was closed, as that of a connection does."""
+    """A body in chunks that fails if it is read after it was closed, like that of a connection."""
 
     chunks: int
     size: int = 1000
@@ -206,39 +206,39 @@ class Chunks(httpx.AsyncByteStream):
 
 @pytest.mark.parametrize("chunks", [0, 1, 2, 10])
 async def test_a_body_is_read_to_its_end(chunks: int) -> None:
-    """And the response closed, which gives its connection back."""
+    """Then the response is closed, which releases its connection."""
     stream = Chunks(chunks)
 
     assert bytes(1000 * chunks) == await read_body(httpx.Response(200, stream=stream), 10_000)
     assert (True, True) == (stream.closed, stream.ended)
 
 
-async def test_a_body_without_end_is_read_up_to_the_limit() -> None:
-    """Then the connection is closed, and nothing is left suspended: trio would warn of it."""
+async def test_an_endless_body_is_read_up_to_the_limit() -> None:
+    """Then the connection is closed, and no generator is left suspended: trio would warn."""
     stream = Chunks(1_000_000)
 
     assert await read_body(httpx.Response(200, stream=stream), 10_000) is None
     assert (11, True, True) == (stream.given, stream.closed, stream.ended)
 
 
-async def test_a_stream_that_goes_on_after_it_was_closed_is_left() -> None:
-    """A transport of the caller's may be careless."""
+async def test_a_stream_that_yields_after_it_was_closed_is_tolerated() -> None:
+    """A caller's transport may do that."""
 
-    class Careless(httpx.AsyncByteStream):
+    class IgnoresClose(httpx.AsyncByteStream):
         given = 0
 
         async def __aiter__(self) -> AsyncIterator[bytes]:
-            for _ in range(70):  # not without end, for then trio would rightly warn
+            for _ in range(70):  # finite, because trio would warn of an endless one
                 self.given += 1
                 yield bytes(1000)
 
-    stream = Careless()
+    stream = IgnoresClose()
     assert await read_body(httpx.Response(200, stream=stream), 6_000) is None
     assert 70 == stream.given
 
 
 async def test_a_cancelled_body_is_closed() -> None:
-    """As soon as the cancellation arrives."""
+    """At once."""
     stream = Chunks(1_000_000)
     with anyio.CancelScope() as scope:
         scope.cancel()

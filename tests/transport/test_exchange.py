@@ -1,4 +1,4 @@
-"""One exchange over any transport: what is never sent, what is never shown, and what each failure becomes."""
+"""One exchange over any transport: what is never sent or shown, and the error for each failure."""
 
 import ssl
 import traceback
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 
 @define
 class Plain:
-    """A transport of the caller's, with a response or an error to give."""
+    """A caller's transport that returns a response or raises an error."""
 
     reply: Response | BaseException | object = field(factory=lambda: Response(status=200, headers={}, content=b"{}"))
     requests: list[Request] = field(factory=list[Request])
@@ -31,7 +31,7 @@ class Plain:
         if isinstance(self.reply, BaseException):
             raise self.reply
         assert header is not None
-        return self.reply  # type: ignore[return-value] # whatever it is
+        return self.reply  # type: ignore[return-value] # of any type, on purpose
 
     async def aclose(self) -> None: ...
 
@@ -48,8 +48,8 @@ def get(**more: object) -> Request:
 
 
 @pytest.mark.parametrize("secret", ["line\nbreak", "break at the end\n", "nul\0", "ümlaut", "half \ud800"])
-async def test_a_token_that_no_header_can_hold_is_refused_unseen(secret: str) -> None:
-    """A token read from a file with its line break: what follows would be another header."""
+async def test_a_token_that_is_not_a_valid_header_is_refused(secret: str) -> None:
+    """A token read from a file may have a line break: the text after it would be another header."""
     transport = Plain()
     with pytest.raises(ConfigurationError, match="the token has a character") as caught:
         await exchange(transport, get(bearer=Secret(secret)))
@@ -62,7 +62,7 @@ async def test_a_token_that_no_header_can_hold_is_refused_unseen(secret: str) ->
     "headers",
     [{"x": "a\r\nb: c"}, {"x": "ü"}, {"": "a"}, {"a b": "c"}, {"a:": "c"}, {"ü": "c"}, {"x": "\x00"}, {"x\n": "c"}],
 )
-async def test_what_can_not_be_a_header_is_refused(headers: dict[str, str]) -> None:
+async def test_an_invalid_header_is_refused(headers: dict[str, str]) -> None:
     """Middleware may have added it."""
     transport = Plain()
     with pytest.raises(ConfigurationError, match="not allowed in a header"):
@@ -72,7 +72,7 @@ async def test_what_can_not_be_a_header_is_refused(headers: dict[str, str]) -> N
 
 
 async def test_a_header_may_hold_tabs() -> None:
-    """And anything printable in ASCII."""
+    """And any printable ASCII character."""
     transport = Plain()
     await exchange(transport, get(headers={"x": "a\tb ~!"}))
 
@@ -80,8 +80,8 @@ async def test_a_header_may_hold_tabs() -> None:
 
 
 @pytest.mark.parametrize("method", ["", "GE T", "GET\r\n", "gét"])
-async def test_what_is_not_a_method_is_refused(method: str) -> None:
-    """`hub.raw` takes any word, but only words."""
+async def test_an_invalid_method_is_refused(method: str) -> None:
+    """`hub.raw` takes any method that is a token of HTTP."""
     transport = Plain()
     with pytest.raises(ConfigurationError, match="not an HTTP method"):
         await exchange(transport, Request(method=method, url="https://hub.docker.com/"))
@@ -92,8 +92,8 @@ async def test_what_is_not_a_method_is_refused(method: str) -> None:
 # --- what comes back
 
 
-async def test_a_response_comes_back() -> None:
-    """Its header names in lower case, whatever the transport does."""
+async def test_a_response_is_returned() -> None:
+    """With header names in lower case, whatever the transport returns."""
     response = await exchange(responding(404, {"X-A": "1", "date": "now"}, b"none"), get())
 
     assert (404, {"x-a": "1", "date": "now"}, b"none") == (response.status, response.headers, response.content)
@@ -119,16 +119,16 @@ async def test_headers_that_may_be_secrets_are_dropped(name: str) -> None:
         ("", "/"),
     ],
 )
-async def test_of_a_redirect_the_host_is_shown(location: str, expected: str) -> None:
-    """That is enough to tell what happened."""
+async def test_the_location_of_a_redirect_is_reduced_to_the_host(location: str, expected: str) -> None:
+    """The rest may be secret."""
     response = await exchange(responding(302, {"Location": location}), get())
 
     assert expected == response.headers["location"]
 
 
 @pytest.mark.parametrize("status", [200, 302, 400, 500])
-async def test_a_response_that_repeats_the_token_is_read_without_it(status: int) -> None:
-    """As a debug page does, or a request id; the body of a success is as it came."""
+async def test_a_token_repeated_in_the_response_is_masked(status: int) -> None:
+    """In headers, and in the body of an error; the body of a success is not changed."""
     body = b'{"seen": "Bearer hunter2"}'
     response = await exchange(
         responding(status, {"x-request-id": "for hunter2", "x-a": "1"}, body), get(bearer=Secret("hunter2"))
@@ -138,8 +138,8 @@ async def test_a_response_that_repeats_the_token_is_read_without_it(status: int)
     assert (b'{"seen": "Bearer ***"}' if status >= 400 else body) == response.content
 
 
-async def test_another_protocol_is_no_response() -> None:
-    """The body would be in that protocol."""
+async def test_switching_protocols_is_no_response() -> None:
+    """The body would be in another protocol."""
     with pytest.raises(NoResponseError, match="another protocol"):
         await exchange(responding(101, {}), get())
 
@@ -148,8 +148,8 @@ async def test_another_protocol_is_no_response() -> None:
 
 
 @pytest.mark.parametrize("kind", [NotSentError, NoResponseError, DecodeError, ConfigurationError])
-async def test_errors_of_ours_stay_what_they_are(kind: type[HubError]) -> None:
-    """A transport says whether a request was sent."""
+async def test_errors_of_hubapi_are_not_changed(kind: type[HubError]) -> None:
+    """A transport may raise them to tell whether a request was sent."""
     error = kind("in words")
     with pytest.raises(kind, match="in words") as caught:
         await exchange(Plain(error), get())
@@ -161,7 +161,7 @@ async def test_errors_of_ours_stay_what_they_are(kind: type[HubError]) -> None:
     "raised", [OSError("hunter2"), ssl.SSLError("hunter2"), KeyError("hunter2"), UnicodeError("x"), RuntimeError()]
 )
 async def test_any_other_error_is_no_response(raised: Exception) -> None:
-    """Of its words, which may tell a secret, nothing is repeated."""
+    """Its message may contain a secret, and is not repeated."""
     with pytest.raises(NoResponseError) as caught:
         await exchange(Plain(raised), get())
 
@@ -169,14 +169,14 @@ async def test_any_other_error_is_no_response(raised: Exception) -> None:
 
 
 @pytest.mark.parametrize("reply", [None, "text", (200, {}, b"")])
-async def test_what_is_not_a_response_is_none(reply: object) -> None:
-    """A mistake in a transport of the caller's is an error of ours."""
+async def test_an_object_that_is_not_a_response_is_no_response(reply: object) -> None:
+    """A bug in a caller's transport becomes an error of hubapi."""
     with pytest.raises(NoResponseError, match="AttributeError"):
         await exchange(Plain(reply), get())
 
 
-async def test_what_a_mock_asserts_reaches_the_test() -> None:
-    """As respx does for a request that no route matches."""
+async def test_an_assertion_of_a_mock_reaches_the_test() -> None:
+    """As raised by respx for a request without a route."""
     with pytest.raises(AssertionError, match="not mocked"):
         await exchange(Plain(AssertionError("not mocked")), get())
 
@@ -185,7 +185,7 @@ async def test_what_a_mock_asserts_reaches_the_test() -> None:
     "raised", [NoResponseError("x"), OSError("x"), AssertionError("x")], ids=lambda raised: type(raised).__name__
 )
 async def test_no_traceback_shows_a_secret(raised: Exception) -> None:
-    """The frames below hold the headers; here `header` in `Plain.send`."""
+    """The frames of a transport have the headers in their locals, such as `header` in `Plain.send`."""
     cause = ValueError("hunter2")
     raised.__cause__ = cause
     with pytest.raises(Exception, match=r".") as caught:
@@ -195,7 +195,7 @@ async def test_no_traceback_shows_a_secret(raised: Exception) -> None:
     assert (None, None) == (caught.value.__cause__, caught.value.__context__)
 
 
-async def test_no_traceback_of_a_check_shows_a_secret() -> None:
+async def test_no_traceback_of_an_invalid_header_shows_a_secret() -> None:
     """The value of a header may be one."""
     with pytest.raises(ConfigurationError) as caught:
         await exchange(Plain(), get(headers={"x-api-key": "hunter2\n"}))
@@ -204,7 +204,7 @@ async def test_no_traceback_of_a_check_shows_a_secret() -> None:
 
 
 async def test_no_traceback_of_a_cancellation_shows_a_secret() -> None:
-    """It stays the same exception, without the frames it came through."""
+    """The exception is the same, without the frames it came through."""
     seen: list[BaseException] = []
 
     async def call() -> None:
@@ -223,7 +223,7 @@ async def test_no_traceback_of_a_cancellation_shows_a_secret() -> None:
 
 
 def _check_shows_nothing(error: BaseException) -> None:
-    """Also of the frames in this file's `Plain.send`, which the witness leaves out."""
+    """Check the frames of `Plain.send` too, which the witness leaves out as part of the tests."""
     witness = Witness()
     witness.see_error(error)
     assert "hunter2" not in "".join(witness.shown)

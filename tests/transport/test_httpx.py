@@ -1,4 +1,4 @@
-"""The default transport, and the adapter to a caller's of httpx, over real sockets on loopback."""
+"""The default transport, and the adapter for a caller's httpx transport, over real sockets on loopback."""
 
 import gzip
 import ssl
@@ -21,12 +21,12 @@ from hubapi.testing import FakeHub
 from tests.pipeline.scripted import Canned, Script, hub_of, json
 from tests.transport.servers import (
     OK,
-    answering,
     counts_sockets,
     free_port,
     get,
     open_sockets,
     opened,
+    respond_with,
     serving,
 )
 
@@ -37,18 +37,18 @@ def adapted(transport: httpx.AsyncBaseTransport) -> HttpxAdapter:
     return HttpxAdapter(transport, httpx)
 
 
-# --- what fails
+# --- failures
 
 
-async def test_a_refused_connection_was_not_sent() -> None:
-    """No server listens: repeating is safe."""
+async def test_a_request_over_a_refused_connection_was_not_sent() -> None:
+    """No server listens: a retry is safe."""
     async with opened() as transport:
         with pytest.raises(NotSentError, match=r"nothing was sent: .*[Cc]onnect"):
             await transport.send(get(f"http://127.0.0.1:{free_port()}/"))
 
 
-async def test_a_name_that_does_not_resolve_was_not_sent() -> None:
-    """It is not in DNS."""
+async def test_a_request_to_an_unknown_host_was_not_sent() -> None:
+    """DNS does not know it."""
     async with opened() as transport:
         with pytest.raises(NotSentError, match="nothing was sent"):
             await transport.send(get("https://no-such-host.invalid/"))
@@ -56,11 +56,11 @@ async def test_a_name_that_does_not_resolve_was_not_sent() -> None:
 
 @pytest.mark.parametrize("host", ["x" * 64 + ".invalid", "a..invalid", ".invalid", "x." * 127])
 async def test_an_invalid_host_name_is_refused(host: str) -> None:
-    """DNS could not carry it."""
+    """DNS can't represent it."""
     async with opened() as transport:
-        for some in (transport, adapted(Script([Canned(200)]))):
+        for each in (transport, adapted(Script([Canned(200)]))):
             with pytest.raises(ConfigurationError, match="invalid host name"):
-                await some.send(get(f"https://{host}/"))
+                await each.send(get(f"https://{host}/"))
 
 
 BAD_RESPONSES = {
@@ -85,8 +85,8 @@ BAD_RESPONSES = {
 
 
 @pytest.mark.parametrize("name", BAD_RESPONSES)
-async def test_a_response_that_is_not_whole_is_no_response(name: str) -> None:
-    """The request went out; what it did is not known."""
+async def test_an_incomplete_or_invalid_response_is_no_response(name: str) -> None:
+    """The request was sent; its effect is not known."""
 
     async def handle(stream: anyio.abc.SocketStream) -> None:
         await stream.receive()
@@ -98,7 +98,7 @@ async def test_a_response_that_is_not_whole_is_no_response(name: str) -> None:
             await transport.send(get(f"{url}/"))
 
 
-async def test_a_silent_server_gives_no_response() -> None:
+async def test_a_read_timeout_is_no_response() -> None:
     """After `read_s` seconds without a byte."""
 
     async def handle(stream: anyio.abc.SocketStream) -> None:
@@ -109,8 +109,8 @@ async def test_a_silent_server_gives_no_response() -> None:
             await transport.send(get(f"{url}/", read_s=0.05))
 
 
-async def test_a_server_that_is_slow_to_shake_hands_was_sent_nothing() -> None:
-    """`connect_s` is for the connection and TLS together."""
+async def test_nothing_was_sent_if_the_tls_handshake_times_out() -> None:
+    """`connect_s` limits the connection and the handshake together."""
 
     async def silent(stream: anyio.abc.SocketStream) -> None:
         async for _ in stream:
@@ -121,8 +121,8 @@ async def test_a_server_that_is_slow_to_shake_hands_was_sent_nothing() -> None:
             await transport.send(get(url.replace("http:", "https:"), connect_s=0.05))
 
 
-async def test_plain_http_where_tls_is_due_was_not_sent() -> None:
-    """The handshake fails before any request goes out."""
+async def test_nothing_was_sent_if_the_server_speaks_no_tls() -> None:
+    """The handshake fails first."""
 
     async def handle(stream: anyio.abc.SocketStream) -> None:
         await stream.receive()
@@ -133,8 +133,8 @@ async def test_plain_http_where_tls_is_due_was_not_sent() -> None:
             await transport.send(get(url.replace("http:", "https:") + "/"))
 
 
-async def test_a_response_before_the_whole_request_was_read_is_one() -> None:
-    """A 413, say: the server closes, and what was being sent breaks off."""
+async def test_a_response_before_the_whole_request_was_sent_is_returned() -> None:
+    """Such as a 413, after which the server closes the connection."""
 
     async def refuse(stream: anyio.abc.SocketStream) -> None:
         await stream.receive()
@@ -167,8 +167,8 @@ async def test_a_response_before_the_whole_request_was_read_is_one() -> None:
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else value.__name__,
 )
-async def test_the_errors_of_a_callers_httpx_transport_are_ours(raised: Exception, kind: type[HubError]) -> None:
-    """Its class says whether the request was sent."""
+async def test_errors_of_a_callers_httpx_transport_are_converted(raised: Exception, kind: type[HubError]) -> None:
+    """Their class tells whether the request was sent."""
     with pytest.raises(kind, match=type(raised).__name__):
         await adapted(Script([raised])).send(get("https://hub.docker.com/"))
 
@@ -185,30 +185,34 @@ async def test_the_errors_of_a_callers_httpx_transport_are_ours(raised: Exceptio
         "http:///v2/x",
     ],
 )
-async def test_what_leads_to_no_server_is_refused(url: str) -> None:
-    """Before anything is sent, and as an error of ours."""
+async def test_an_unusable_url_is_refused(url: str) -> None:
+    """Before anything is sent, with an error of hubapi."""
     script = Script([Canned(200)])
     async with opened() as transport:
-        for some in (transport, adapted(script)):
+        for each in (transport, adapted(script)):
             with pytest.raises(ConfigurationError, match="the URL can't be used"):
-                await some.send(get(url))
+                await each.send(get(url))
 
     assert [] == script.requests
 
 
-# --- what is sent
+# --- requests
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PATCH", "DELETE"])
 @pytest.mark.parametrize("content", [b"", b'{"name": "x"}'])
 @pytest.mark.parametrize("own", [True, False])
-async def test_it_sends_what_an_httpx_client_would(method: str, content: bytes, *, own: bool) -> None:
-    """Byte for byte, except that it asks for gzip alone; over a transport of the caller's too."""
+async def test_requests_are_those_of_an_httpx_client(method: str, content: bytes, *, own: bool) -> None:
+    """Byte for byte, except that only gzip is accepted; also over a caller's transport."""
     requests: list[bytes] = []
     headers = {"Accept": "application/json", "user-agent": "hubapi/1", "X-Trace": "1"}
     more = {"authorization": "Bearer hunter2", "accept-encoding": "gzip"}
-    answer = b"HTTP/1.1 204 No Content\r\n\r\n"
-    async with serving(answering(answer, requests)) as url, httpx.AsyncHTTPTransport() as theirs, opened() as default:
+    no_content = b"HTTP/1.1 204 No Content\r\n\r\n"
+    async with (
+        serving(respond_with(no_content, requests)) as url,
+        httpx.AsyncHTTPTransport() as theirs,
+        opened() as default,
+    ):
         there = f"{url}/v2/x?page=2&q=a%2Fb"
         transport: Transport = default if own else adapted(theirs)
         await transport.send(
@@ -217,19 +221,19 @@ async def test_it_sends_what_an_httpx_client_would(method: str, content: bytes, 
         async with httpx.AsyncClient() as client:
             await client.request(method, there, headers=headers | more, content=content or None)
 
-    ours, its = (request.partition(b"\r\n\r\n") for request in requests)
-    assert its[0].splitlines()[0] == ours[0].splitlines()[0]
-    expected = set(its[0].lower().splitlines()) - {b"connection: keep-alive"}  # which HTTP/1.1 does not need
+    ours, expected_request = (request.partition(b"\r\n\r\n") for request in requests)
+    assert expected_request[0].splitlines()[0] == ours[0].splitlines()[0]
+    expected = set(expected_request[0].lower().splitlines()) - {b"connection: keep-alive"}  # the default of HTTP/1.1
     assert sorted(expected) == sorted(ours[0].lower().splitlines())
 
 
 @pytest.mark.parametrize(
     ("path", "expected"), [("/a b/ü", b"/a%20b/%C3%BC"), ("/a/../b", b"/b"), ('/x?q="y"', b"/x?q=%22y%22")]
 )
-async def test_a_url_is_read_by_httpx(path: str, expected: bytes) -> None:
+async def test_urls_are_normalised_by_httpx(path: str, expected: bytes) -> None:
     """It encodes what has to be encoded."""
     requests: list[bytes] = []
-    async with serving(answering(OK, requests)) as url, opened() as transport:
+    async with serving(respond_with(OK, requests)) as url, opened() as transport:
         await transport.send(get(url + path))
 
     assert [expected] == [request.split(b" ")[1] for request in requests]
@@ -257,14 +261,14 @@ async def test_a_url_is_read_by_httpx(path: str, expected: bytes) -> None:
         (5, "5"),
     ],
 )
-async def test_path_values_are_encoded_one_by_one(value: str | int, expected: str) -> None:
-    """Nothing in a value can end the segment it stands in; and it arrives as it was meant."""
+async def test_each_path_value_is_encoded(value: str | int, expected: str) -> None:
+    """No value can end its path segment, and each arrives unchanged."""
     operation: Operation[bytes] = Operation(
         id="x", method="GET", path="/v2/{name}/y", path_values={"name": value}, result=bytes
     )
     requests: list[bytes] = []
 
-    async with serving(answering(OK, requests)) as url, opened() as transport:
+    async with serving(respond_with(OK, requests)) as url, opened() as transport:
         await transport.send(get(url + target(operation)))
 
     assert f"/v2/{expected}/y" == target(operation)
@@ -272,7 +276,7 @@ async def test_path_values_are_encoded_one_by_one(value: str | int, expected: st
 
 
 @pytest.mark.parametrize("value", ["", ".", "..", "a/../b", "../x", "x/..", "/..", "\ud800"])
-async def test_path_values_that_address_something_else_are_refused(value: str) -> None:
+async def test_path_values_that_change_the_path_are_refused(value: str) -> None:
     """Before anything is sent."""
     operation: Operation[bytes] = Operation(
         id="x", method="GET", path="/v2/{name}/y", path_values={"name": value}, result=bytes
@@ -282,13 +286,13 @@ async def test_path_values_that_address_something_else_are_refused(value: str) -
         target(operation)
 
 
-# --- what comes back
+# --- responses
 
 
 GOOD_RESPONSES = {
     "a length": b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}",
     "chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;a=1\r\n{\r\n1\r\n}\r\n0\r\nx-a: 1\r\n\r\n",
-    "up to the end": b"HTTP/1.1 200 OK\r\nx-a: 1\r\n\r\n{}",
+    "until the connection closes": b"HTTP/1.1 200 OK\r\nx-a: 1\r\n\r\n{}",
     "HTTP/1.0": b"HTTP/1.0 200 OK\r\n\r\n{}",
     "no reason": b"HTTP/1.1 200\r\ncontent-length: 2\r\n\r\n{}",
     "interim responses before": b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n" + OK,
@@ -299,8 +303,8 @@ GOOD_RESPONSES = {
 
 @pytest.mark.parametrize("name", GOOD_RESPONSES)
 @pytest.mark.parametrize("size", [1, 7, 100_000])
-async def test_a_response_comes_in_any_pieces(name: str, size: int) -> None:
-    """A network cuts as it likes."""
+async def test_a_response_may_arrive_in_any_pieces(name: str, size: int) -> None:
+    """A network may split it anywhere."""
 
     async def handle(stream: anyio.abc.SocketStream) -> None:
         await stream.receive()
@@ -317,35 +321,35 @@ async def test_a_response_comes_in_any_pieces(name: str, size: int) -> None:
 
 @pytest.mark.parametrize("length", [b"content-length: 5000\r\n", b"transfer-encoding: chunked\r\n", b""])
 async def test_the_response_to_a_head_has_no_body(length: bytes) -> None:
-    """Whatever its headers say of the one that a GET would have."""
+    """Its headers describe the body that a GET would have."""
     response = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n" + length + b"\r\n"
-    async with serving(answering(response)) as url, opened() as transport:
+    async with serving(respond_with(response)) as url, opened() as transport:
         received = await transport.send(Request(method="HEAD", url=f"{url}/"))
 
     assert (200, b"") == (received.status, received.content)
 
 
-async def test_headers_that_come_twice_are_joined() -> None:
-    """Names in lower case; what is not UTF-8 is read as Latin-1."""
+async def test_repeated_headers_are_joined() -> None:
+    """Names are in lower case; a value that is not UTF-8 is decoded as Latin-1."""
     head = "HTTP/1.1 200 OK\r\nX-A: 1\r\nX-B: ü\r\nx-a: 2\r\nContent-Length: 0\r\n".encode() + b"X-C: \xfc\r\n\r\n"
-    async with serving(answering(head)) as url, opened() as transport:
+    async with serving(respond_with(head)) as url, opened() as transport:
         response = await transport.send(get(f"{url}/"))
 
     assert {"x-a": "1, 2", "x-b": "ü", "x-c": "ü", "content-length": "0"} == response.headers
 
 
 async def test_a_callers_response_made_from_bytes_is_decoded() -> None:
-    """As in a mock."""
+    """Mocks create such responses."""
     response = httpx.Response(200, headers={"content-encoding": "gzip"}, content=gzip.compress(b"{}"))
     received = await adapted(httpx.MockTransport(lambda _: response)).send(get("https://hub.docker.com/"))
 
     assert b"{}" == received.content
 
 
-async def test_a_callers_response_that_was_read_on_the_way_is_taken_as_it_was_read() -> None:
-    """As by a cache, or a layer that logs bodies: httpx has decoded it, and its stream is spent."""
+async def test_a_callers_response_that_was_already_read_is_not_decoded_again() -> None:
+    """By a cache or a logging layer, for example: httpx has decoded it, and its stream is used up."""
 
-    class Reading(httpx.AsyncBaseTransport):
+    class ReadsResponse(httpx.AsyncBaseTransport):
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
             async def body() -> AsyncIterator[bytes]:
                 yield gzip.compress(b"{}")
@@ -354,16 +358,16 @@ async def test_a_callers_response_that_was_read_on_the_way_is_taken_as_it_was_re
             await response.aread()
             return response
 
-    received = await adapted(Reading()).send(get("https://hub.docker.com/"))
+    received = await adapted(ReadsResponse()).send(get("https://hub.docker.com/"))
 
     assert b"{}" == received.content
 
 
-async def test_cookies_are_never_kept() -> None:
+async def test_cookies_are_not_stored() -> None:
     """They belong to one identity, and a transport may serve several."""
     requests: list[bytes] = []
     response = OK.replace(b"\r\n\r\n", b"\r\nset-cookie: session=hunter2; Path=/\r\n\r\n")
-    async with serving(answering(response, requests)) as url, opened() as transport:
+    async with serving(respond_with(response, requests)) as url, opened() as transport:
         for _ in range(2):
             await transport.send(get(f"{url}/"))
 
@@ -372,17 +376,17 @@ async def test_cookies_are_never_kept() -> None:
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 async def test_redirects_are_not_followed(status: int) -> None:
-    """The token must not go elsewhere."""
+    """The token must not be sent to another URL."""
     requests: list[bytes] = []
     response = b"HTTP/1.1 %d Elsewhere\r\nlocation: /v2/y\r\ncontent-length: 0\r\n\r\n" % status
-    async with serving(answering(response, requests)) as url, opened() as transport:
+    async with serving(respond_with(response, requests)) as url, opened() as transport:
         received = await transport.send(get(f"{url}/v2/x"))
 
     assert (status, 1) == (received.status, len(requests))
 
 
 async def test_a_callers_transport_stays_open() -> None:
-    """It is the caller's to close."""
+    """The caller closes it."""
     script = Script([json({"name": "x"})])
     async with hub_of(script) as hub:
         await hub.repositories.get_tag("library", "python", "x")
@@ -392,8 +396,8 @@ async def test_a_callers_transport_stays_open() -> None:
 
 
 async def test_a_closed_transport_opens_no_connection() -> None:
-    """A call that waited to try again would leave it open."""
-    async with serving(answering(OK)) as url, opened() as transport:
+    """A call that waited for a retry would leave it open."""
+    async with serving(respond_with(OK)) as url, opened() as transport:
         await transport.aclose()
         with pytest.raises(ConfigurationError, match="closed"):
             await transport.send(get(f"{url}/"))
@@ -403,7 +407,7 @@ async def test_a_closed_transport_opens_no_connection() -> None:
 
 
 async def test_the_ssl_context_is_built_once_and_off_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Thirty milliseconds of reading certificates, shared by the hub and its clones, and by calls at the same time."""
+    """Reading the certificates takes 30 ms; concurrent calls, the hub and its clones share the context."""
     threads: list[int] = []
     build = httpx.create_ssl_context
 
@@ -415,20 +419,20 @@ async def test_the_ssl_context_is_built_once_and_off_the_event_loop(monkeypatch:
     hub = AsyncHub(StaticToken("x"), base_url=f"https://127.0.0.1:{free_port()}").with_options(max_attempts=1)
     clone = hub.with_options(concurrency=2)
 
-    async def call(some: AsyncHub) -> None:
+    async def call(hub: AsyncHub) -> None:
         with pytest.raises(NotSentError):
-            await some.repositories.has_tag("library", "python", "x")
+            await hub.repositories.has_tag("library", "python", "x")
 
     async with hub, anyio.create_task_group() as tasks:
-        for some in (hub, clone, hub, clone):
-            tasks.start_soon(call, some)
+        for each in (hub, clone, hub, clone):
+            tasks.start_soon(call, each)
 
     assert 1 == len(threads)
     assert threading.get_ident() != threads[0]
 
 
 async def test_two_servers_share_the_ssl_context(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is a transport's, not a server's."""
+    """It belongs to the transport, not to a server."""
     built: list[ssl.SSLContext] = []
     build = httpx.create_ssl_context
 
@@ -446,7 +450,7 @@ async def test_two_servers_share_the_ssl_context(monkeypatch: pytest.MonkeyPatch
 
 
 async def test_no_certificates_are_read_for_plain_http(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests and proxies on loopback need none."""
+    """Such as for tests and proxies on loopback."""
     monkeypatch.setattr(httpx, "create_ssl_context", lambda *_: pytest.fail("read certificates"))
     async with opened() as transport:
         with pytest.raises(NotSentError):
@@ -457,11 +461,11 @@ async def test_no_certificates_are_read_for_plain_http(monkeypatch: pytest.Monke
 
 
 @counts_sockets
-async def test_ten_thousand_cancelled_calls_cost_no_later_one_its_connection(anyio_backend: str) -> None:
-    """httpcore 1.0.9 loses a pool's slots when calls are cancelled; a pool of one is closed instead."""
+async def test_later_calls_get_a_connection_after_ten_thousand_cancelled_ones(anyio_backend: str) -> None:
+    """httpcore 1.0.9 loses a pool's slots when calls are cancelled; here such a pool has one slot, and is closed."""
     cancelled, at_once, ordinary = (10_000 if anyio_backend == "asyncio" else 2_000), 200, 50
     arrived = 0
-    all_there = anyio.Event()
+    all_arrived = anyio.Event()
     slow = True
 
     async def handle(stream: anyio.abc.SocketStream) -> None:
@@ -470,32 +474,32 @@ async def test_ten_thousand_cancelled_calls_cost_no_later_one_its_connection(any
             await stream.receive()
             arrived += 1
             if arrived % at_once == 0:
-                all_there.set()
+                all_arrived.set()
             if slow:
-                await stream.receive()  # nothing comes but the end
+                await stream.receive()  # until the client closes the connection
             await stream.send(OK)
 
     async with serving(handle) as url, opened() as transport:
         before = open_sockets()
         for _ in range(cancelled // at_once):
-            all_there = anyio.Event()
+            all_arrived = anyio.Event()
             async with anyio.create_task_group() as tasks:
                 for _ in range(at_once):
-                    # Without a limit of time: on a busy machine, 200 connections at once may take seconds.
+                    # Without a timeout: on a busy machine, 200 concurrent connections may take seconds.
                     tasks.start_soon(transport.send, get(f"{url}/v2/x", connect_s=1e9, read_s=1e9))
-                await all_there.wait()
+                await all_arrived.wait()
                 tasks.cancel_scope.cancel()
         slow = False
         for _ in range(ordinary):
             await transport.send(get(f"{url}/v2/x"))
 
         assert cancelled + ordinary == arrived
-        # Our ends, the server's ends that have not seen theirs close, and the one connection that is kept.
+        # The client's ends, the server's ends that are not closed yet, and the one connection that is kept.
         assert open_sockets() - before <= 2 * at_once
 
 
-async def test_a_cancelled_call_over_the_whole_client_leaves_room_for_more() -> None:
-    """Through rate limiter and width, against the fake over real HTTP."""
+async def test_cancelled_calls_of_a_hub_free_their_slots() -> None:
+    """With the rate limiter and the concurrency limit, against the fake over real HTTP."""
     fake = FakeHub(seed=7)
     fake.add_repository("library", "python", tags=3)
     async with fake.serve() as url, AsyncHub(base_url=url).with_options(concurrency=2) as hub:

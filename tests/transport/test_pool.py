@@ -1,4 +1,4 @@
-"""Connections kept, taken again and closed, over real sockets on loopback."""
+"""The connection pool: connections kept, reused and closed, over real sockets on loopback."""
 
 import asyncio
 import ssl
@@ -33,8 +33,8 @@ Send = Callable[..., Awaitable[bytes]]
 
 
 @define
-class Time:
-    """A clock that stands still."""
+class ManualTime:
+    """A clock that the test advances."""
 
     seconds: float = 1000.0
 
@@ -44,7 +44,7 @@ class Time:
 
 @define(eq=False)
 class Client:
-    """A default transport to one server."""
+    """A client of one server, over a default transport."""
 
     transport: HttpxTransport
     server: Server
@@ -54,14 +54,14 @@ class Client:
         assert 200 == response.status
         return response.content
 
-    async def get_at_once(self, number: int) -> None:
-        """Make as many requests, none of which is answered before all have come."""
+    async def get_concurrently(self, number: int) -> None:
+        """Make a number of requests, which get their responses when all have arrived."""
         self.server.holding = True
-        came = len(self.server.requests)
+        before = len(self.server.requests)
         async with anyio.create_task_group() as tasks:
             for _ in range(number):
                 tasks.start_soon(self.get)
-            await self.server.until(requests=came + number)
+            await self.server.until(requests=before + number)
             self.server.release()
 
 
@@ -80,21 +80,21 @@ def authority() -> trustme.CA:
     return trustme.CA()
 
 
-# --- taken
+# --- reuse
 
 
-async def test_one_connection_serves_requests_in_turn() -> None:
-    """Connecting again for each would cost a round trip, and three with TLS."""
+async def test_sequential_requests_share_a_connection() -> None:
+    """A new one for each would cost a round trip, and three with TLS."""
     async with running() as server, connected(server) as client:
         assert [b"{}"] * 5 == [await client.get() for _ in range(5)]
 
     assert [0] * 5 == server.requests
 
 
-async def test_the_connection_used_last_is_taken_first() -> None:
-    """So that those that a burst has left grow old, and are closed."""
+async def test_the_connection_used_last_is_reused_first() -> None:
+    """So that the extra connections of a burst become idle, and are closed."""
     async with running() as server, connected(server) as client:
-        await client.get_at_once(3)
+        await client.get_concurrently(3)
         del server.requests[:]
         for _ in range(4):
             await client.get()
@@ -104,7 +104,7 @@ async def test_the_connection_used_last_is_taken_first() -> None:
 
 
 async def test_identities_share_no_connection() -> None:
-    """Something on the way may take a connection for one user's: what it was once sent must not reach another."""
+    """A middlebox may bind a connection to one user: another user must not get that user's data."""
     async with running() as server, connected(server) as client:
         for identity in ("moby", "gordon", "moby", "gordon", "moby"):
             await client.get(identity)
@@ -113,7 +113,7 @@ async def test_identities_share_no_connection() -> None:
 
 
 async def test_servers_share_no_connection() -> None:
-    """Although they share the certificates, and the number of connections that are kept."""
+    """They share only the certificates and the number of connections kept."""
     async with running() as one, running() as other, opened() as transport:
         for server in (one, other, one, other):
             await transport.send(get(f"{server.url}/v2/x"))
@@ -121,17 +121,17 @@ async def test_servers_share_no_connection() -> None:
     assert [0, 0] == one.requests == other.requests
 
 
-@pytest.mark.parametrize("gone", ["gone", "half_gone"])
-async def test_a_connection_that_the_server_has_closed_is_replaced(gone: str) -> None:
-    """As servers do with idle ones: the next request goes over a new one, and its caller notices nothing."""
+@pytest.mark.parametrize("closes", ["closes", "half_closes"])
+async def test_a_connection_that_the_server_has_closed_is_replaced(closes: str) -> None:
+    """Servers close idle connections: the next request uses a new one, without an error."""
     async with running() as server, connected(server) as client:
-        setattr(server, gone, True)
-        await client.get_at_once(3)
-        if gone == "gone":
+        setattr(server, closes, True)
+        await client.get_concurrently(3)
+        if closes == "closes":
             await server.until(ended=3)
         else:
             await anyio.wait_all_tasks_blocked()
-        setattr(server, gone, False)
+        setattr(server, closes, False)
         for _ in range(3):
             await client.get()
 
@@ -139,7 +139,7 @@ async def test_a_connection_that_the_server_has_closed_is_replaced(gone: str) ->
 
 
 async def test_a_connection_that_the_server_will_close_is_not_used_again() -> None:
-    """It says so in its response."""
+    """The server announces it in its response."""
     async with running() as server, connected(server) as client:
         server.response = OK.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n")
         for _ in range(3):
@@ -149,8 +149,8 @@ async def test_a_connection_that_the_server_will_close_is_not_used_again() -> No
         assert [0, 1, 2] == server.requests
 
 
-async def test_a_connection_with_something_unrequested_is_not_used_again() -> None:
-    """Such as a 408 that came after the response: it belongs to no request."""
+async def test_a_connection_with_unread_data_is_not_used_again() -> None:
+    """Such as a 408 after the response: it belongs to no request."""
     async with running() as server, connected(server) as client:
         await client.get()
         await anyio.wait_all_tasks_blocked()
@@ -160,11 +160,11 @@ async def test_a_connection_with_something_unrequested_is_not_used_again() -> No
         assert [0, 1] == server.requests
 
 
-async def test_a_connection_without_a_request_for_half_a_minute_is_closed() -> None:
-    """Whether it would be taken next, or lies below one that is used again and again."""
-    now = Time()
+async def test_an_idle_connection_is_closed_after_half_a_minute() -> None:
+    """Also if connections used later are reused all the time."""
+    now = ManualTime()
     async with running() as server, connected(server, now=now) as client:
-        await client.get_at_once(3)
+        await client.get_concurrently(3)
         now.seconds += MAX_IDLE_S - 0.1
         await client.get()
         assert 0 == len(server.ended)
@@ -178,9 +178,9 @@ async def test_a_connection_without_a_request_for_half_a_minute_is_closed() -> N
         assert 4 == server.connections
 
 
-async def test_a_connection_of_another_identity_is_closed_too() -> None:
-    """A token's or a tenant's connections don't outlive its last request by long."""
-    now = Time()
+async def test_an_idle_connection_of_another_identity_is_closed() -> None:
+    """Connections of a token don't outlive its last request by long."""
+    now = ManualTime()
     async with running() as server, connected(server, now=now) as client:
         await client.get("gordon")
         now.seconds += MAX_IDLE_S
@@ -190,8 +190,8 @@ async def test_a_connection_of_another_identity_is_closed_too() -> None:
         assert {0} == server.ended
 
 
-async def test_no_more_than_64_are_kept() -> None:
-    """Those that were done with first are closed."""
+async def test_at_most_64_idle_connections_are_kept() -> None:
+    """The ones that became idle first are closed."""
     done = 0
 
     async with running() as server, connected(server) as client:
@@ -215,11 +215,11 @@ async def test_no_more_than_64_are_kept() -> None:
         assert set(range(6)) == server.ended
 
 
-# --- what fails
+# --- failures and cancellation
 
 
 async def test_a_connection_whose_request_was_cancelled_is_closed() -> None:
-    """What comes over it later would be taken for the response to another request."""
+    """Its late response would be taken for that of another request."""
     async with running() as server, connected(server) as client:
         await client.get()
         server.holding = True
@@ -235,7 +235,7 @@ async def test_a_connection_whose_request_was_cancelled_is_closed() -> None:
 
 
 async def test_a_response_that_is_too_large_closes_its_connection() -> None:
-    """What is left of it is not read."""
+    """The rest of it is not read."""
     async with running() as server, connected(server) as client:
         server.response = b"HTTP/1.1 500 Oops\r\ncontent-length: 5000000\r\n\r\n" + b"x" * 5_000_000
         request = Request(method="GET", url=f"{server.url}/v2/x", limits=Limits(max_response_bytes=1000))
@@ -246,8 +246,8 @@ async def test_a_response_that_is_too_large_closes_its_connection() -> None:
 
 
 async def test_a_cancelled_tls_handshake_leaves_no_socket_open(authority: trustme.CA) -> None:
-    """httpcore 1.0.9 forgets it."""
-    async with running() as silent:  # speaks no TLS: it waits, as we do
+    """httpcore 1.0.9 does not close it."""
+    async with running() as silent:  # speaks no TLS: both sides wait
         silent.holding = True
         silent.url = silent.url.replace("http:", "https:")
         async with connected(silent, client_context(authority)) as client:
@@ -261,8 +261,8 @@ async def test_a_cancelled_tls_handshake_leaves_no_socket_open(authority: trustm
 
 
 @counts_sockets
-async def test_cancelled_while_it_sends_leaves_no_socket_open() -> None:
-    """Although what is left to send can't be sent: the server does not read it."""
+async def test_a_request_cancelled_while_sending_leaves_no_socket_open() -> None:
+    """The rest of the request can't be sent: the server does not read it."""
     body = b"x" * 50_000_000
     async with running() as server, connected(server) as client:
         server.holding = True
@@ -276,19 +276,19 @@ async def test_cancelled_while_it_sends_leaves_no_socket_open() -> None:
         assert 1 == open_sockets() - before  # the server's end
 
 
-async def cancel_by_scope(client: Client, moment: int) -> None:
+async def cancel_by_scope(client: Client, steps: int) -> None:
     async with anyio.create_task_group() as tasks:
         for _ in range(3):
             tasks.start_soon(client.get)
-        for _ in range(moment):
+        for _ in range(steps):
             await anyio.lowlevel.checkpoint()
         tasks.cancel_scope.cancel()
 
 
-async def cancel_natively(client: Client, moment: int) -> None:
-    """And again while it cleans up, which no shield holds off."""
+async def cancel_natively(client: Client, steps: int) -> None:
+    """Cancel twice, the second time during cleanup, which no shield prevents."""
     tasks = [asyncio.ensure_future(client.get()) for _ in range(3)]
-    for _ in range(moment):
+    for _ in range(steps):
         await asyncio.sleep(0)
     for _ in range(2):
         for task in tasks:
@@ -300,23 +300,23 @@ async def cancel_natively(client: Client, moment: int) -> None:
 @counts_sockets
 @pytest.mark.parametrize("cancel", [cancel_by_scope, cancel_natively])
 @pytest.mark.parametrize("encrypted", [False, True])
-async def test_cancelled_anywhere_leaves_nothing_open(
+async def test_a_request_cancelled_at_any_step_leaves_no_socket_open(
     anyio_backend: str,
     authority: trustme.CA,
     cancel: Callable[[Client, int], Awaitable[None]],
     *,
     encrypted: bool,
 ) -> None:
-    """While it connects, shakes hands, sends, waits or reads; and the next request gets through."""
+    """While it connects, does the handshake, sends, waits or reads; the next request succeeds."""
     if cancel is cancel_natively and anyio_backend != "asyncio":
-        pytest.skip("trio knows no other cancellation")
+        pytest.skip("trio has no other cancellation")
     served = server_context(authority, "127.0.0.1") if encrypted else None
     trusted = client_context(authority) if encrypted else None
     async with running(served) as server:
         before = open_sockets()
-        for moment in range(60):
+        for steps in range(60):
             async with connected(server, trusted) as client:
-                await cancel(client, moment)
+                await cancel(client, steps)
                 assert b"{}" == await client.get()
         await server.until(ended=server.connections)
         await anyio.wait_all_tasks_blocked()
@@ -325,17 +325,17 @@ async def test_cancelled_anywhere_leaves_nothing_open(
 
 
 @counts_sockets
-async def test_cancelled_anywhere_over_a_stale_connection_leaves_nothing_open(authority: trustme.CA) -> None:
-    """httpcore replaces one that the server has closed, with another handshake."""
+async def test_a_request_cancelled_while_replacing_a_connection_leaves_no_socket_open(authority: trustme.CA) -> None:
+    """httpcore replaces a connection that the server has closed, with another handshake."""
     async with running(server_context(authority, "127.0.0.1")) as server:
         before = open_sockets()
-        for moment in range(0, 60, 2):
+        for steps in range(0, 60, 2):
             async with connected(server, client_context(authority)) as client:
-                server.gone = True
+                server.closes = True
                 await client.get()
                 await server.until(ended=server.connections)
-                server.gone = False
-                await cancel_by_scope(client, moment)
+                server.closes = False
+                await cancel_by_scope(client, steps)
                 assert b"{}" == await client.get()
             await server.until(ended=server.connections)
         await anyio.wait_all_tasks_blocked()
@@ -343,8 +343,8 @@ async def test_cancelled_anywhere_over_a_stale_connection_leaves_nothing_open(au
         assert 0 == open_sockets() - before
 
 
-async def test_a_refused_connection_is_told_from_a_broken_one() -> None:
-    """By the class of the error."""
+async def test_a_refused_and_a_broken_connection_raise_different_errors() -> None:
+    """Only after a refused one it is certain that nothing was sent."""
     async with running() as server, connected(server) as client:
         server.response = b"no HTTP\r\n\r\n"
         with pytest.raises(NoResponseError):
@@ -355,8 +355,8 @@ async def test_a_refused_connection_is_told_from_a_broken_one() -> None:
             await client.get()
 
 
-async def test_of_errors_without_a_step_the_class_tells(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A mock of the whole transport reports no steps."""
+async def test_errors_of_a_mock_are_classified_by_their_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mock of the whole transport reports no steps of the request."""
     errors = {
         httpx.ConnectError("x"): NotSentError,
         httpx.ConnectTimeout("x"): NotSentError,
@@ -382,8 +382,8 @@ async def test_of_errors_without_a_step_the_class_tells(monkeypatch: pytest.Monk
 # --- closing
 
 
-async def test_closing_closes_what_is_kept_and_what_is_used(authority: trustme.CA) -> None:
-    """Requests under way end with an error, also in a TLS handshake."""
+async def test_closing_closes_idle_and_busy_connections(authority: trustme.CA) -> None:
+    """Requests in flight end with an error, also during a TLS handshake."""
     ended: list[str] = []
 
     async def failing(client: Client) -> None:
@@ -394,7 +394,7 @@ async def test_closing_closes_what_is_kept_and_what_is_used(authority: trustme.C
     async with running() as server, running() as silent:
         silent.holding, silent.url = True, silent.url.replace("http:", "https:")
         async with connected(server) as client, connected(silent, client_context(authority)) as handshaking:
-            await client.get_at_once(3)
+            await client.get_concurrently(3)
             server.holding = True
             async with anyio.create_task_group() as tasks:
                 for _ in range(2):
@@ -414,7 +414,7 @@ async def test_closing_closes_what_is_kept_and_what_is_used(authority: trustme.C
 
 @counts_sockets
 async def test_closing_ends_a_request_that_connects() -> None:
-    """Nothing of it was sent, and no socket is left."""
+    """Nothing was sent, and no socket is left open."""
     ended: list[Exception] = []
 
     async def failing(client: Client) -> None:
@@ -437,16 +437,16 @@ async def test_closing_ends_a_request_that_connects() -> None:
 
 
 @counts_sockets
-async def test_closing_at_any_moment_leaves_nothing_open(authority: trustme.CA) -> None:
-    """And each request ends, with a response or with an error of ours."""
+async def test_closing_at_any_step_leaves_no_socket_open(authority: trustme.CA) -> None:
+    """Each request ends with a response or an error of hubapi."""
     async with running(server_context(authority, "127.0.0.1")) as server:
         before = open_sockets()
-        for moment in range(40):
+        for steps in range(40):
             ended = 0
 
             async def call(client: Client) -> None:
                 nonlocal ended
-                # The last of these had not begun.
+                # ConfigurationError: the request had not begun.
                 with suppress(NoResponseError, NotSentError, ConfigurationError):
                     await client.get()
                 ended += 1
@@ -454,7 +454,7 @@ async def test_closing_at_any_moment_leaves_nothing_open(authority: trustme.CA) 
             async with connected(server, client_context(authority)) as client, anyio.create_task_group() as tasks:
                 for _ in range(3):
                     tasks.start_soon(call, client)
-                for _ in range(moment):
+                for _ in range(steps):
                     await anyio.lowlevel.checkpoint()
                 await client.transport.aclose()
             assert 3 == ended
@@ -464,11 +464,11 @@ async def test_closing_at_any_moment_leaves_nothing_open(authority: trustme.CA) 
         assert 0 == open_sockets() - before
 
 
-# --- ways there
+# --- addresses and TLS
 
 
 async def test_ipv6() -> None:
-    """An address in brackets."""
+    """With the address in brackets."""
     try:
         async with running(host="::1") as server, connected(server) as client:
             assert b"{}" == await client.get()
@@ -476,8 +476,8 @@ async def test_ipv6() -> None:
         pytest.skip("no IPv6 here")
 
 
-async def test_tls_speaks_http_1_1_alone(authority: trustme.CA) -> None:
-    """A server that would rather speak HTTP/2 learns so by ALPN."""
+async def test_tls_negotiates_http_1_1_only(authority: trustme.CA) -> None:
+    """With ALPN, also if the server prefers HTTP/2."""
     context = server_context(authority, "127.0.0.1")
     context.set_alpn_protocols(["h2", "http/1.1"])
     async with running(context) as server, connected(server, client_context(authority)) as client:
@@ -487,7 +487,7 @@ async def test_tls_speaks_http_1_1_alone(authority: trustme.CA) -> None:
 
 
 async def test_a_certificate_is_verified(authority: trustme.CA) -> None:
-    """By who signed it and by the host's name; nothing is sent before."""
+    """Its issuer and its host name, before anything is sent."""
     elsewhere = server_context(authority, "elsewhere.test")
     stranger = client_context(trustme.CA())
     for served, trusted in [(elsewhere, client_context(authority)), (server_context(authority, "127.0.0.1"), stranger)]:
@@ -498,8 +498,8 @@ async def test_a_certificate_is_verified(authority: trustme.CA) -> None:
         assert [] == server.requests
 
 
-async def test_a_server_may_want_a_client_certificate(authority: trustme.CA) -> None:
-    """It goes into the SSL context."""
+async def test_a_server_may_require_a_client_certificate(authority: trustme.CA) -> None:
+    """It is part of the SSL context."""
     served = server_context(authority, "127.0.0.1")
     served.verify_mode = ssl.CERT_REQUIRED
     authority.configure_trust(served)

@@ -1,4 +1,4 @@
-"""Which proxy leads to a server, and the way through it, over real sockets on loopback."""
+"""The choice of a proxy, and requests through it, over real sockets on loopback."""
 
 import ssl
 import threading
@@ -21,12 +21,12 @@ from hubapi._transport.proxy import environment_proxy, is_loopback, parse_proxy
 from tests.test_secrets import Witness
 from tests.transport.servers import (
     OK,
-    answering,
     client_context,
     counts_sockets,
     get,
     open_sockets,
     opened,
+    respond_with,
     server_context,
     serving,
 )
@@ -46,12 +46,12 @@ def set_all(monkeypatch: pytest.MonkeyPatch, environment: Mapping[str, str]) -> 
         monkeypatch.setenv(name, value)
 
 
-def named(url: str) -> str | None:
+def proxy_for(url: str) -> str | None:
     found = environment_proxy(httpx.URL(url))
     return None if found is None else found.reveal()
 
 
-# --- which
+# --- choice
 
 
 @pytest.mark.parametrize(
@@ -66,13 +66,13 @@ def named(url: str) -> str | None:
         ({"HTTPS_PROXY": ""}, None),
     ],
 )
-def test_a_proxy_of_the_scheme_comes_before_one_for_all(
+def test_the_proxy_of_a_scheme_precedes_the_general_one(
     monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], expected: str | None
 ) -> None:
-    """As everywhere."""
+    """As in other clients."""
     set_all(monkeypatch, environment)
 
-    assert expected == named("https://hub.docker.com")
+    assert expected == proxy_for("https://hub.docker.com")
 
 
 @pytest.mark.parametrize(
@@ -97,10 +97,10 @@ def test_a_proxy_of_the_scheme_comes_before_one_for_all(
     ],
 )
 def test_no_proxy_exempts_servers(monkeypatch: pytest.MonkeyPatch, exempt: str, url: str, *, direct: bool) -> None:
-    """As the standard library reads it."""
+    """With the rules of the standard library."""
     set_all(monkeypatch, {"ALL_PROXY": "http://p:1", "NO_PROXY": exempt})
 
-    assert (None if direct else "http://p:1") == named(url)
+    assert (None if direct else "http://p:1") == proxy_for(url)
 
 
 @pytest.mark.parametrize(
@@ -119,12 +119,12 @@ def test_no_proxy_exempts_servers(monkeypatch: pytest.MonkeyPatch, exempt: str, 
         ("http://[fd00::1]", False),
     ],
 )
-def test_this_machine_is_reached_directly(monkeypatch: pytest.MonkeyPatch, url: str, *, direct: bool) -> None:
-    """`hubapi fake` must not go to the company's proxy."""
+def test_loopback_servers_need_no_proxy(monkeypatch: pytest.MonkeyPatch, url: str, *, direct: bool) -> None:
+    """Requests to `hubapi fake` must not go to a company's proxy."""
     set_all(monkeypatch, {"ALL_PROXY": "http://p:1"})
 
     assert direct == is_loopback(httpx.URL(url).host)
-    assert (None if direct else "http://p:1") == named(url)
+    assert (None if direct else "http://p:1") == proxy_for(url)
 
 
 @pytest.mark.parametrize(
@@ -138,21 +138,28 @@ def test_this_machine_is_reached_directly(monkeypatch: pytest.MonkeyPatch, url: 
         ("socks5h://p:1080", "socks5h://p:1080"),
     ],
 )
-def test_a_proxy_is_read(url: str, expected: str) -> None:
-    """A name without a scheme is one of HTTP."""
+def test_the_url_of_a_proxy_is_parsed(url: str, expected: str) -> None:
+    """Without a scheme it is an HTTP proxy."""
     assert expected == str(parse_proxy(Secret(url), "it").url)
 
 
-# --- what can't be one
+# --- invalid proxies
 
 
-BAD = ["gopher://p", "http://p:x", "http://", "https://moby:hunter2@p:x", "ftp://moby:hunter2@p", "http://hunter2\n@p"]
+INVALID = [
+    "gopher://p",
+    "http://p:x",
+    "http://",
+    "https://moby:hunter2@p:x",
+    "ftp://moby:hunter2@p",
+    "http://hunter2\n@p",
+]
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("url", BAD)
-async def test_what_is_not_a_proxy_is_refused(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-    """As an error of ours, without its password."""
+@pytest.mark.parametrize("url", INVALID)
+async def test_an_invalid_proxy_in_the_environment_is_refused(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """With an error of hubapi, without its password."""
     set_all(monkeypatch, {"ALL_PROXY": url})
     async with opened() as transport:
         with pytest.raises(ConfigurationError, match="the proxy set in the environment is not the URL") as caught:
@@ -163,9 +170,9 @@ async def test_what_is_not_a_proxy_is_refused(monkeypatch: pytest.MonkeyPatch, u
     assert "hunter2" not in "".join(witness.shown)
 
 
-@pytest.mark.parametrize("url", BAD)
-def test_a_setting_that_is_not_a_proxy_is_refused_at_once(url: str) -> None:
-    """As an error of ours, without its password; also if something else is wrong."""
+@pytest.mark.parametrize("url", INVALID)
+def test_an_invalid_proxy_in_the_settings_is_refused_at_once(url: str) -> None:
+    """With an error of hubapi, without its password; also if another setting is invalid."""
     for settings in (Settings(proxy=url), Settings(proxy=url, read_s=0)):
         with pytest.raises(ConfigurationError) as caught:
             AsyncHub(settings=settings)
@@ -176,7 +183,7 @@ def test_a_setting_that_is_not_a_proxy_is_refused_at_once(url: str) -> None:
 
 
 def test_settings_do_not_show_the_password_of_a_proxy() -> None:
-    """It is wrapped as it comes in."""
+    """It is wrapped in a `Secret` at once."""
     settings = Settings(proxy="http://moby:hunter2@p:3128")
 
     assert "hunter2" not in repr(settings)
@@ -184,14 +191,14 @@ def test_settings_do_not_show_the_password_of_a_proxy() -> None:
 
 
 def test_a_socks_proxy_needs_a_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Said before anything is sent."""
+    """The error comes before anything is sent."""
     monkeypatch.setattr(proxy_module, "find_spec", lambda _: None)
 
     with pytest.raises(ConfigurationError, match=r"Settings\(proxy=\) is a SOCKS proxy, .* pip install httpx\[socks\]"):
         AsyncHub(settings=Settings(proxy="socks5://p"))
 
 
-# --- through
+# --- requests
 
 
 async def head_of(stream: anyio.abc.ByteStream) -> bytes:
@@ -202,7 +209,7 @@ async def head_of(stream: anyio.abc.ByteStream) -> bytes:
 
 
 async def tunnel(stream: anyio.abc.ByteStream, port: int) -> None:
-    """Carry bytes both ways, until one end closes."""
+    """Forward bytes in both directions, until one end closes."""
 
     async def pump(source: anyio.abc.ByteStream, sink: anyio.abc.ByteStream) -> None:
         with suppress(anyio.BrokenResourceError):
@@ -210,13 +217,13 @@ async def tunnel(stream: anyio.abc.ByteStream, port: int) -> None:
                 await sink.send(chunk)
         tasks.cancel_scope.cancel()
 
-    async with await anyio.connect_tcp("127.0.0.1", port) as there, anyio.create_task_group() as tasks:
-        tasks.start_soon(pump, stream, there)
-        tasks.start_soon(pump, there, stream)
+    async with await anyio.connect_tcp("127.0.0.1", port) as server, anyio.create_task_group() as tasks:
+        tasks.start_soon(pump, stream, server)
+        tasks.start_soon(pump, server, stream)
 
 
 def proxying(heads: list[bytes], *, port: int | None = None) -> Callable[[anyio.abc.SocketStream], Awaitable[None]]:
-    """A proxy that tunnels, to a port or to the one it is told, or responds to a plain request itself."""
+    """Return a handler that tunnels, to *port* or the requested one, and responds to plain requests itself."""
 
     async def handle(stream: anyio.abc.SocketStream) -> None:
         while True:
@@ -232,14 +239,14 @@ def proxying(heads: list[bytes], *, port: int | None = None) -> Callable[[anyio.
 
 @asynccontextmanager
 async def proxy() -> AsyncIterator[tuple[str, list[bytes]]]:
-    """A proxy, and the heads of what it was asked for."""
+    """Run a proxy; yield its URL and the heads of its requests."""
     heads: list[bytes] = []
     async with serving(proxying(heads)) as url:
         yield url, heads
 
 
 async def socks(stream: anyio.abc.SocketStream) -> None:
-    """A SOCKS proxy that wants a user name and a password (RFC 1928, RFC 1929)."""
+    """Handle a connection as a SOCKS proxy that requires a user name and a password (RFC 1928, RFC 1929)."""
 
     async def receive(size: int) -> bytes:
         data = b""
@@ -270,10 +277,10 @@ def authority() -> trustme.CA:
 
 @pytest.mark.anyio
 async def test_https_goes_through_a_tunnel(authority: trustme.CA) -> None:
-    """One for several requests; the proxy sees the server's name and its own password, nothing else."""
+    """Several requests share one; the proxy gets only the server's name and its own password."""
     requests: list[bytes] = []
     tls = server_context(authority, "127.0.0.1")
-    async with serving(answering(OK, requests), tls) as url, proxy() as (proxy_url, heads):
+    async with serving(respond_with(OK, requests), tls) as url, proxy() as (proxy_url, heads):
         through = Secret(proxy_url.replace("//", "//moby:hunter2@"))
         async with opened(proxy=through, ssl_context=client_context(authority)) as transport:
             responses = [await transport.send(get(f"{url}/v2/x", bearer=Secret("a.b.c"))) for _ in range(3)]
@@ -287,11 +294,11 @@ async def test_https_goes_through_a_tunnel(authority: trustme.CA) -> None:
 
 
 @pytest.mark.anyio
-async def test_the_environment_names_the_proxy(monkeypatch: pytest.MonkeyPatch, authority: trustme.CA) -> None:
-    """Unless the settings do, or the server is exempt."""
+async def test_the_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch, authority: trustme.CA) -> None:
+    """Unless the settings name one, or the server is exempt."""
     tls = server_context(authority, "hub.test")
     heads: list[bytes] = []
-    async with serving(answering(OK), tls) as server, serving(proxying(heads, port=_port(server))) as url:
+    async with serving(respond_with(OK), tls) as server, serving(proxying(heads, port=_port(server))) as url:
         set_all(monkeypatch, {"HTTPS_PROXY": url, "NO_PROXY": "docker.com"})
         async with opened(ssl_context=client_context(authority)) as transport:
             response = await transport.send(get("https://hub.test/v2/x"))
@@ -308,9 +315,11 @@ def _port(url: str) -> int:
 
 
 @pytest.mark.anyio
-async def test_a_loopback_server_is_reached_without_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of the environment; one of the settings is meant for every server."""
-    async with serving(answering(OK)) as url, proxy() as (proxy_url, heads):
+async def test_a_loopback_server_is_reached_without_the_proxy_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A proxy of the settings is used for every server."""
+    async with serving(respond_with(OK)) as url, proxy() as (proxy_url, heads):
         set_all(monkeypatch, {"HTTP_PROXY": proxy_url})
         async with opened() as transport:
             await transport.send(get(f"{url}/v2/x"))
@@ -322,7 +331,7 @@ async def test_a_loopback_server_is_reached_without_the_proxy(monkeypatch: pytes
 
 
 @pytest.mark.anyio
-async def test_plain_http_asks_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_plain_http_is_sent_to_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the whole URL."""
     async with proxy() as (proxy_url, heads):
         set_all(monkeypatch, {"HTTP_PROXY": proxy_url})
@@ -335,7 +344,7 @@ async def test_plain_http_asks_the_proxy(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.anyio
 async def test_a_proxy_may_speak_tls_itself(monkeypatch: pytest.MonkeyPatch, authority: trustme.CA) -> None:
-    """Verified like any server, with the same certificates, which are read once and off the event loop."""
+    """It is verified like any server, with the same certificates, which are read once and off the event loop."""
     heads: list[bytes] = []
     threads: list[int] = []
     trusted = client_context(authority)
@@ -346,7 +355,7 @@ async def test_a_proxy_may_speak_tls_itself(monkeypatch: pytest.MonkeyPatch, aut
 
     monkeypatch.setattr(httpx, "create_ssl_context", count)
     tls = server_context(authority, "127.0.0.1")
-    async with serving(answering(OK, heads), tls) as proxy_url, opened(proxy=Secret(proxy_url)) as transport:
+    async with serving(respond_with(OK, heads), tls) as proxy_url, opened(proxy=Secret(proxy_url)) as transport:
         for _ in range(2):
             await transport.send(get("http://hub.test/v2/x"))
 
@@ -356,12 +365,12 @@ async def test_a_proxy_may_speak_tls_itself(monkeypatch: pytest.MonkeyPatch, aut
 
 
 @pytest.mark.anyio
-async def test_a_socks_proxy_is_gone_through(authority: trustme.CA) -> None:
+async def test_a_socks_proxy_is_used(authority: trustme.CA) -> None:
     """With a password."""
     pytest.importorskip("socksio")
     requests: list[bytes] = []
     tls = server_context(authority, "127.0.0.1")
-    async with serving(answering(OK, requests), tls) as url, serving(socks) as proxy_url:
+    async with serving(respond_with(OK, requests), tls) as url, serving(socks) as proxy_url:
         through = proxy_url.replace("http://", "socks5://moby:hunter2@")
         async with opened(proxy=Secret(through), ssl_context=client_context(authority)) as transport:
             responses = [await transport.send(get(f"{url}/v2/x")) for _ in range(2)]
@@ -374,7 +383,7 @@ async def test_a_socks_proxy_is_gone_through(authority: trustme.CA) -> None:
     assert 2 == len(requests)
 
 
-# --- what fails
+# --- failures
 
 
 Fault = Callable[[anyio.abc.SocketStream], Awaitable[None]]
@@ -394,7 +403,7 @@ async def hang(stream: anyio.abc.SocketStream) -> None:
         pass
 
 
-async def hang_in_the_middle(stream: anyio.abc.SocketStream) -> None:
+async def hang_in_the_response(stream: anyio.abc.SocketStream) -> None:
     await stream.receive()
     await stream.send(b"HTTP/1.1 200 Conn")
     await hang(stream)
@@ -419,16 +428,16 @@ async def speak_no_http(stream: anyio.abc.SocketStream) -> None:
         (close, "."),
         (speak_no_http, "."),
         (hang, r"no connection within 0\.1 s"),
-        (hang_in_the_middle, r"no connection within 0\.1 s"),
+        (hang_in_the_response, r"no connection within 0\.1 s"),
         (hang_in_the_handshake, r"no connection within 0\.1 s"),
     ],
 )
 @pytest.mark.parametrize("scheme", ["http", "socks5"])
-async def test_a_tunnel_that_does_not_come_about_sends_nothing_on(fault: Fault, words: str, scheme: str) -> None:
-    """Within `connect_s`, however the proxy fails; so the request may be repeated."""
+async def test_nothing_was_sent_if_the_tunnel_fails(fault: Fault, words: str, scheme: str) -> None:
+    """However the proxy fails, within `connect_s`; so the request may be retried."""
     if scheme == "socks5":
         pytest.importorskip("socksio")
-        if fault in {refuse, hang_in_the_middle, hang_in_the_handshake}:
+        if fault in {refuse, hang_in_the_response, hang_in_the_handshake}:
             pytest.skip("speaks HTTP")
     async with serving(fault) as proxy_url:
         through = Secret(proxy_url.replace("http:", f"{scheme}:"))
@@ -438,8 +447,8 @@ async def test_a_tunnel_that_does_not_come_about_sends_nothing_on(fault: Fault, 
 
 
 @pytest.mark.anyio
-async def test_an_error_in_a_tunnel_was_sent(authority: trustme.CA) -> None:
-    """Once the tunnel stands, the proxy is as good as a direct connection."""
+async def test_a_request_that_fails_in_a_tunnel_was_sent(authority: trustme.CA) -> None:
+    """Once the tunnel is open, it is like a direct connection."""
 
     async def drop(stream: anyio.abc.SocketStream) -> None:
         await stream.receive()
@@ -456,22 +465,22 @@ async def test_an_error_in_a_tunnel_was_sent(authority: trustme.CA) -> None:
 @pytest.mark.anyio
 @counts_sockets
 @pytest.mark.parametrize("scheme", ["http", "socks5"])
-async def test_cancelled_anywhere_leaves_nothing_open(authority: trustme.CA, scheme: str) -> None:
-    """httpcore 1.0.9 forgets the socket if a handshake in a tunnel is cancelled."""
+async def test_a_request_cancelled_at_any_step_leaves_no_socket_open(authority: trustme.CA, scheme: str) -> None:
+    """httpcore 1.0.9 does not close the socket if a handshake in a tunnel is cancelled."""
     if scheme == "socks5":
         pytest.importorskip("socksio")
     handler = proxying([]) if scheme == "http" else socks
     tls = server_context(authority, "127.0.0.1")
-    async with serving(answering(OK), tls) as url, serving(handler) as proxy_url:
+    async with serving(respond_with(OK), tls) as url, serving(handler) as proxy_url:
         through = Secret(proxy_url.replace("http://", f"{scheme}://moby:hunter2@"))
         trusted = client_context(authority)
         before = open_sockets()
-        for moment in range(0, 80, 4):
+        for steps in range(0, 80, 4):
             async with opened(proxy=through, ssl_context=trusted) as transport:
                 async with anyio.create_task_group() as tasks:
                     for _ in range(3):
                         tasks.start_soon(transport.send, get(f"{url}/v2/x"))
-                    for _ in range(moment):
+                    for _ in range(steps):
                         await anyio.lowlevel.checkpoint()
                     tasks.cancel_scope.cancel()
                 response = await transport.send(get(f"{url}/v2/x"))
@@ -483,12 +492,12 @@ async def test_cancelled_anywhere_leaves_nothing_open(authority: trustme.CA, sch
 
 @pytest.mark.anyio
 async def test_closing_ends_a_request_in_a_tunnel(authority: trustme.CA) -> None:
-    """In the handshake, or waiting for the response."""
-    there = anyio.Event()
+    """During the handshake, or while it waits for the response."""
+    received = anyio.Event()
 
     async def silent(stream: anyio.abc.SocketStream) -> None:
         await stream.receive()
-        there.set()
+        received.set()
         await anyio.sleep_forever()
 
     async def failing(transport: HttpxTransport, url: str, kind: type[Exception]) -> None:
@@ -500,10 +509,10 @@ async def test_closing_ends_a_request_in_a_tunnel(authority: trustme.CA) -> None
         (None, NotSentError),
     ]
     for encrypted, kind in cases:
-        there = anyio.Event()
+        received = anyio.Event()
         async with serving(silent, encrypted) as url, proxy() as (proxy_url, _):
             options: dict[str, Any] = {"proxy": Secret(proxy_url), "ssl_context": client_context(authority)}
             async with opened(**options) as transport, anyio.create_task_group() as tasks:
                 tasks.start_soon(failing, transport, url.replace("http:", "https:"), kind)
-                await there.wait()
+                await received.wait()
                 await transport.aclose()

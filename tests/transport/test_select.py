@@ -1,4 +1,4 @@
-"""What `AsyncHub(transport=)` takes, and what it refuses."""
+"""The objects that `AsyncHub(transport=)` accepts, and those it refuses."""
 
 import gzip
 from typing import Any
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 
 @define
 class Own:
-    """A transport that fits the protocol, of plain values."""
+    """A caller's transport that implements the protocol."""
 
     requests: list[Request] = field(factory=list[Request])
     closed: int = 0
@@ -32,8 +32,8 @@ class Own:
         self.closed += 1
 
 
-async def test_a_transport_of_the_callers_own_is_used_and_left_open() -> None:
-    """It is the caller's to close."""
+async def test_a_callers_transport_is_used_and_left_open() -> None:
+    """The caller closes it."""
     own = Own()
     async with AsyncHub(StaticToken("a.b.c"), transport=own) as hub:
         tag = await hub.repositories.get_tag("library", "python", "3.13")
@@ -43,8 +43,8 @@ async def test_a_transport_of_the_callers_own_is_used_and_left_open() -> None:
     assert "a.b.c" == (own.requests[0].bearer or pytest.fail("no token")).reveal()
 
 
-async def test_a_transport_of_httpx_is_used() -> None:
-    """Whatever its class is called."""
+async def test_an_httpx_transport_is_used() -> None:
+    """Also a subclass of any name."""
 
     class Renamed(httpx.MockTransport):
         pass
@@ -56,14 +56,14 @@ async def test_a_transport_of_httpx_is_used() -> None:
 
 
 class TestHttpx2:
-    """httpx's successor, if it is installed."""
+    """The successor of httpx, if it is installed."""
 
     @pytest.fixture
     def httpx2(self) -> Any:
         return pytest.importorskip("httpx2")
 
     async def test_its_transports_are_used(self, httpx2: Any) -> None:
-        """A request and a response of its own."""
+        """With requests and responses of its own classes."""
 
         def respond(request: Any) -> Any:
             assert isinstance(request, httpx2.Request)
@@ -75,8 +75,8 @@ class TestHttpx2:
 
         assert b"hello" == (await transport.send(request)).content
 
-    async def test_its_errors_are_ours(self, httpx2: Any) -> None:
-        """A refused connection was not sent."""
+    async def test_its_errors_are_converted(self, httpx2: Any) -> None:
+        """A request over a refused connection was not sent."""
         async with httpx2.AsyncHTTPTransport() as theirs:
             with pytest.raises(NotSentError, match="nothing was sent"):
                 await as_transport(theirs).send(get(f"http://127.0.0.1:{free_port()}/"))
@@ -88,14 +88,14 @@ class TestHttpx2:
             await as_transport(httpx2.MockTransport(fail)).send(get("https://hub.docker.com/"))
 
     async def test_its_client_is_refused(self, httpx2: Any) -> None:
-        """It has `send` and `aclose`, but would keep cookies."""
+        """It has `send` and `aclose`, but would store cookies."""
         async with httpx2.AsyncClient() as client:
             with pytest.raises(ConfigurationError, match=r"give an async transport, such as httpx2\.AsyncHTTP"):
                 as_transport(client)
 
 
-async def test_a_client_of_httpx_is_refused() -> None:
-    """It has `send` and `aclose`, but would keep cookies."""
+async def test_an_httpx_client_is_refused() -> None:
+    """It has `send` and `aclose`, but would store cookies."""
     async with httpx.AsyncClient() as client:
         with pytest.raises(ConfigurationError, match=r"AsyncClient of httpx: give .* httpx\.AsyncHTTPTransport\(\)"):
             AsyncHub(transport=client)  # type: ignore[arg-type]
@@ -105,19 +105,19 @@ async def test_a_client_of_httpx_is_refused() -> None:
         AsyncHub(transport=blocking)  # type: ignore[arg-type]
 
 
-class Half:
+class WithoutClose:
     async def send(self, request: Request) -> None: ...
 
 
-@pytest.mark.parametrize("given", [Half(), object(), "https://proxy", 5, False, lambda request: None])
-async def test_what_is_no_transport_is_refused(given: object) -> None:
-    """In words, when the hub is made."""
+@pytest.mark.parametrize("given", [WithoutClose(), object(), "https://proxy", 5, False, lambda request: None])
+async def test_an_object_that_is_no_transport_is_refused(given: object) -> None:
+    """When the hub is created, with a helpful error."""
     with pytest.raises(ConfigurationError, match="the methods `send` and `aclose`"):
         AsyncHub(transport=given)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("given", [httpx.AsyncHTTPTransport, Own])
 async def test_a_class_is_refused(given: type) -> None:
-    """Its brackets were forgotten."""
+    """Its parentheses were forgotten."""
     with pytest.raises(ConfigurationError, match=f"the class {given.__name__}: give an instance"):
         AsyncHub(transport=given)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The certificates that servers are verified with."""
+"""The certificates used to verify servers."""
 
 import ssl
 from pathlib import Path
@@ -9,7 +9,7 @@ import trustme
 
 from hubapi import ConfigurationError, NotSentError
 from hubapi._transport.tls import default_ssl_context
-from tests.transport.servers import OK, answering, get, opened, server_context, serving
+from tests.transport.servers import OK, get, opened, respond_with, server_context, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -30,9 +30,9 @@ def authority() -> trustme.CA:
 async def test_certificates_of_the_environment_are_trusted(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, authority: trustme.CA
 ) -> None:
-    """`SSL_CERT_FILE` names them; without it this server's authority is unknown."""
+    """`SSL_CERT_FILE` names them; without it this server's CA is unknown."""
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    async with serving(answering(OK), server_context(authority, "127.0.0.1")) as url:
+    async with serving(respond_with(OK), server_context(authority, "127.0.0.1")) as url:
         async with opened() as transport:
             with pytest.raises(NotSentError, match="certificate verify failed"):
                 await transport.send(get(f"{url}/"))
@@ -44,7 +44,7 @@ async def test_certificates_of_the_environment_are_trusted(
 
 
 def test_a_directory_of_certificates_is_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """One of several is enough."""
+    """One of several directories has to exist."""
     (tmp_path / "0a1b2c3d.0").write_text("OpenSSL reads it when it needs it")
     monkeypatch.setenv("SSL_CERT_DIR", f"/none:{tmp_path}")
 
@@ -52,7 +52,7 @@ def test_a_directory_of_certificates_is_used(monkeypatch: pytest.MonkeyPatch, tm
 
 
 def test_a_key_log_is_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """As Python does for any default context."""
+    """As with any default context of Python."""
     monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys.log"))
 
     assert str(tmp_path / "keys.log") == default_ssl_context().keylog_filename
@@ -60,10 +60,10 @@ def test_a_key_log_is_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 
 @pytest.mark.parametrize("variable", VARIABLES)
 @pytest.mark.parametrize("name", ["missing/file", "a directory", "empty", "garbage", "notes"])
-async def test_a_variable_that_names_nothing_usable_is_named(
+async def test_the_error_names_the_variable_with_an_unusable_file(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str, name: str
 ) -> None:
-    """With its file, before anything is sent."""
+    """And the file, before anything is sent."""
     (tmp_path / "a directory").mkdir()
     (tmp_path / "empty").touch()
     (tmp_path / "garbage").write_bytes(b"\xff\x00 no certificate")
@@ -73,7 +73,7 @@ async def test_a_variable_that_names_nothing_usable_is_named(
     requests: list[bytes] = []
     monkeypatch.setenv(variable, str(tmp_path / name))
 
-    async with serving(answering(OK, requests)) as url, opened() as transport:
+    async with serving(respond_with(OK, requests)) as url, opened() as transport:
         for _ in range(2):
             with pytest.raises(ConfigurationError, match=f"^{variable} names ") as caught:
                 await transport.send(get(url.replace("http:", "https:") + "/"))
@@ -82,8 +82,8 @@ async def test_a_variable_that_names_nothing_usable_is_named(
     assert [] == requests
 
 
-def test_of_two_variables_the_wrong_one_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """OpenSSL does not tell which it was."""
+def test_the_error_names_the_wrong_one_of_two_variables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The error of OpenSSL does not tell which."""
     trustme.CA().cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
     monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "none" / "keys.log"))
@@ -95,8 +95,8 @@ def test_of_two_variables_the_wrong_one_is_named(monkeypatch: pytest.MonkeyPatch
         default_ssl_context()
 
 
-def test_any_other_failure_is_one_of_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Such as certifi's file missing from a frozen program."""
+def test_any_other_failure_is_a_configuration_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as the file of certifi missing in a frozen program."""
 
     def fail() -> ssl.SSLContext:
         raise FileNotFoundError("cacert.pem")
