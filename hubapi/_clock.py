@@ -39,11 +39,3 @@ class SystemClock:
 
     def move_on_after(self, seconds: float) -> AbstractContextManager[anyio.CancelScope]:
         return anyio.move_on_after(seconds if seconds < math.inf else None)
-
-
-def scope_class() -> type[anyio.CancelScope]:
-    """Return the cancel scope class of the running event loop.
-
-    `anyio.CancelScope` looks it up on each call, and initialises the scope twice, which is half the cost of a scope.
-    """
-    return type(anyio.CancelScope())
