@@ -100,6 +100,8 @@ _HTTPCORE = {
     "test_cancelled_anywhere_on_the_way": "a socket stays open if its TLS handshake is cancelled",
     "test_cancelled_at_each_step tls cold": "a socket stays open if its TLS handshake is cancelled",
     "test_cancelled_in_a_tls_handshake": "a socket stays open if its TLS handshake is cancelled",
+    # Seen once in six runs, with a busy machine: 14 of 2,000.
+    "test_ten_thousand_cancelled_requests trio": "a socket may stay open if connecting is cancelled",
 }
 
 # httpx's own bodies are asynchronous generators, and trio warns of those that are left before their end.
