@@ -74,7 +74,7 @@ def test_a_failed_account_is_named_and_the_exit_status_says_so(served: dict[str,
 
     assert (1, "") == (ran.returncode, ran.stderr)
     assert "theirs: failed: 403 forbidden" in ran.stdout
-    assert "failed: theirs: 403 forbidden. Likely cause: moby may lack the right" in ran.stdout
+    assert "failed: theirs: 403 forbidden. Likely cause: moby may lack permission" in ran.stdout
     assert "to retry: run the same command again: finished accounts are kept" in ran.stdout
     assert ["manifest.json", "umbrella.jsonl"] == sorted(p.name for p in tmp_path.iterdir() if p.name[0] != ".")
 

@@ -13,7 +13,7 @@ from hubapi._auth.token_store import StoredToken
 from hubapi._secret import Secret, check_token
 from hubapi.errors import ConfigurationError
 
-_LARGEST = 65536  # bytes: no token file is larger
+_MAX_BYTES = 65536  # no token file is larger
 
 _log = logging.getLogger("hubapi")
 
@@ -30,16 +30,16 @@ class _Entry:
 
 @frozen
 class FileTokenStore:
-    """A token store that keeps each token in a file of its own, for its owner only.
+    """A token store that keeps each token in a file of its own, readable only by its owner.
 
-    A file holds a token, which is valid for minutes, and never a password or an access token. It is replaced in one
-    step, so a reader never finds half of it, and any number of processes can share the directory; two that need a token
-    at the same moment may both log in. A file counts as missing, and a warning is logged, if it can't be read, belongs
-    to another user, can be accessed by other users, or holds anything else than a token; the next login replaces it.
-    On Windows the permissions of the directory protect the files.
+    A file contains a token, which is valid for minutes, and never a password or an access token. Files are replaced
+    atomically, so any number of processes can share the directory; two that need a token at the same time may both log
+    in. If a file can't be read, belongs to another user, is accessible to other users, or is not a token file, it is
+    ignored with a warning in the log, and the next login replaces it. On Windows the permissions of the directory
+    protect the files.
 
     Args:
-        directory: The directory; it is created, for its owner only, when it is first needed.
+        directory: The directory; it is created when first needed, accessible only to its owner.
 
     Example:
         >>> FileTokenStore("/run/user/1000/hubapi")
@@ -49,14 +49,14 @@ class FileTokenStore:
     directory: Path = field(converter=Path)
 
     async def get(self, key: str) -> StoredToken | None:
-        """Return the token stored under *key*; None if there is none, or none that can be trusted."""
+        """Return the token stored under *key*, or None if there is none that can be trusted."""
         return await anyio.to_thread.run_sync(self._read, key)
 
     async def put(self, key: str, token: StoredToken) -> None:
-        """Store a token under *key*, in place of an earlier one.
+        """Store a token under *key*, replacing any other.
 
         Raises:
-            OSError: it can't be written.
+            OSError: the file can't be written.
         """
         await anyio.to_thread.run_sync(self._write, key, token)
 
@@ -69,14 +69,14 @@ class FileTokenStore:
         await anyio.to_thread.run_sync(self._remove, key)
 
     def _path(self, key: str) -> Path:
-        # Keys hold URLs, which no file name can.
+        # A key contains a URL, which is not a valid file name.
         return self.directory / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
 
     def _read(self, key: str) -> StoredToken | None:
         path = self._path(key)
         try:
             with _files.open_owned(path) as file:
-                content = Secret(file.read(_LARGEST).decode("utf-8", "replace"))
+                content = Secret(file.read(_MAX_BYTES).decode("utf-8", "replace"))
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -85,7 +85,7 @@ class FileTokenStore:
             stored = _parse(content, key)
             if stored is not None:
                 return stored
-            problem = "it holds something else"
+            problem = "it is not a token file"
         _log.warning("the token file %s is ignored: %s", path, problem)
         return None
 

@@ -1,7 +1,7 @@
-"""The logins: credentials in, a token out.
+"""Logins, which return a token for credentials.
 
-Users log in on `/v2/users/login`, with a second step on `/v2/users/2fa-login` if the account asks for it. Organisation
-access tokens, and on request personal ones, are exchanged on `/v2/auth/token` (D18, D19).
+Users log in at `/v2/users/login`, with a second step at `/v2/users/2fa-login` if the account requires it. Organisation
+access tokens, and on request personal ones, are exchanged at `/v2/auth/token` (D18, D19).
 """
 
 import re
@@ -31,9 +31,9 @@ from hubapi.errors import (
 )
 
 Exchange: TypeAlias = Callable[[Operation[Any]], Awaitable[Response]]
-"""Sends a step of a login, without a token, and returns its response, a success or not."""
+"""Sends one step of a login, without a token, and returns its response: a success, or the API's refusal."""
 
-# "You have been blocked" comes from a firewall, and is no lock-out.
+# "You have been blocked" comes from a firewall and is not a lock-out.
 _LOCKED: Final = re.compile(r"\blocked\b|\blogin attempts\b", re.IGNORECASE)
 
 
@@ -41,13 +41,13 @@ async def log_in(name: str, secret: Secret, two_factor: TwoFactor | Totp | None,
     """Log a user in with a password or a personal access token.
 
     Raises:
-        TwoFactorRequired: a second factor is due, and *two_factor* is None.
-        AccountLocked: the account is locked after too many failures.
+        TwoFactorRequired: a second factor is required, and *two_factor* is None.
+        AccountLocked: the account is locked after too many failed logins.
         AuthenticationError: the server refuses the credentials.
-        StatusError: the server failed otherwise, or something in front of it refuses this client (D10).
-        Exception: whatever *two_factor* raises.
+        StatusError: the server fails in another way, or a firewall in front of it refuses this client (D10).
+        Exception: any exception of *two_factor*.
     """
-    # A hub that only reads public repositories needs none of these models, which take 2 ms to make.
+    # A hub that only reads public repositories needs none of these models, which take 2 ms to define.
     from hubapi._generated.endpoints import authentication as endpoints  # noqa: PLC0415
     from hubapi._generated.models import authentication as models  # noqa: PLC0415
 
@@ -80,9 +80,9 @@ async def exchange_token(name: str, secret: Secret, exchange: Exchange) -> Grant
     """Exchange the access token of an organisation or a user.
 
     Raises:
-        AccountLocked: the account is locked after too many failures.
+        AccountLocked: the account is locked after too many failed logins.
         AuthenticationError: the server refuses the token.
-        StatusError: the server failed otherwise, or something in front of it refuses this client (D10).
+        StatusError: the server fails in another way, or a firewall in front of it refuses this client (D10).
     """
     from hubapi._generated.endpoints import authentication as endpoints  # noqa: PLC0415
     from hubapi._generated.models import authentication as models  # noqa: PLC0415
@@ -104,7 +104,7 @@ async def _code(two_factor: TwoFactor | Totp, response: Response) -> Secret:
 
 
 def _token(response: Response, operation: Operation[T], token_of: Callable[[T], str | None]) -> Secret | None:
-    """Return the token of a response, if it has one that can be sent."""
+    """Return the token of a response, or None if it has no valid one."""
     try:
         token = Secret(token_of(decode(response, operation)) or "")
         check_token(token, "the token")
@@ -123,7 +123,7 @@ def _grant(response: Response, operation: Operation[T], name: str, token_of: Cal
 
 
 def is_lockout(response: Response) -> bool:
-    """Return whether a 429 is about failed logins, which a repeat would only prolong (D26).
+    """Return whether a 429 is a lock-out after failed logins, which another attempt would only prolong (D26).
 
     Source: https://github.com/docker/hub-feedback/issues/2201
     """
@@ -131,7 +131,7 @@ def is_lockout(response: Response) -> bool:
 
 
 def _refusal(error: StatusError, name: str) -> StatusError | AuthenticationError:
-    """Return the error of refused credentials; the same error if the server or a firewall failed (D10)."""
+    """Return the error for refused credentials; *error* itself if the server or a firewall is the cause (D10)."""
     if not isinstance(error, BadRequest | Unauthorized | Forbidden | RateLimited):
         return error
     locked = _LOCKED.search(error.message) is not None

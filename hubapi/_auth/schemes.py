@@ -3,6 +3,7 @@
 A new kind of credential is a class in `hubapi.credentials`, and a scheme here with its case in `scheme_of`.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -17,12 +18,12 @@ from hubapi._operation import Auth
 from hubapi._secret import Secret, check_token
 from hubapi.credentials import Anonymous, Credentials, OrgAccessToken, Password, PersonalAccessToken, StaticToken
 
-_SCIM_HINT = "the SCIM token may be of another organisation, or revoked"
+_SCIM_HINT = "the SCIM token may belong to another organisation, or be revoked"
 
 
 @frozen(kw_only=True)
 class Authentication:
-    """The token provider, and the hint for a 403, by the token that an operation takes."""
+    """The token provider and the hint for a 403, for each kind of token that an operation takes."""
 
     providers: Mapping[Auth, TokenProvider] = field(factory=dict[Auth, TokenProvider])
     hints: Mapping[Auth, str] = field(factory=dict[Auth, str])
@@ -40,7 +41,7 @@ class Scheme(Protocol):
         ...
 
     def identity(self, base_url: str) -> Identity | None:
-        """Return the identity under which a store keeps its tokens; None if it does not log in."""
+        """Return the identity whose tokens a store keeps; None if the credentials do not log in."""
         ...
 
     def provider(self, base_url: str, clock: Clock, store: TokenStore | None) -> TokenProvider | None:
@@ -48,17 +49,17 @@ class Scheme(Protocol):
         ...
 
 
-class _LoginScheme:
-    """A kind that logs in."""
+class _LoginScheme(ABC):
+    """The base class of the schemes that log in."""
 
-    def identity(self, base_url: str) -> Identity:
-        raise NotImplementedError
+    @abstractmethod
+    def identity(self, base_url: str) -> Identity: ...
 
-    async def login(self, exchange: Exchange) -> Grant:
-        raise NotImplementedError
+    @abstractmethod
+    async def login(self, exchange: Exchange) -> Grant: ...
 
     def provider(self, base_url: str, clock: Clock, store: TokenStore | None) -> TokenProvider:
-        return TokenSource(self.login, clock, store, self.identity(base_url))
+        return TokenSource(self.login, clock, self.identity(base_url), store)
 
 
 @frozen
@@ -68,7 +69,7 @@ class _PasswordScheme(_LoginScheme):
     @property
     def hint(self) -> str:
         name = self.credentials.username
-        return f"{name} may lack the right: an audit log and the settings are for owners of the organisation"
+        return f"{name} may lack permission: audit logs and settings are only for owners of the organisation"
 
     def identity(self, base_url: str) -> Identity:
         return Identity(base_url, "password", self.credentials.username, self.credentials.password)
@@ -84,10 +85,11 @@ class _PersonalAccessTokenScheme(_LoginScheme):
 
     @property
     def hint(self) -> str:
-        other = "" if self.credentials.exchange else "for audit logs PersonalAccessToken(…, exchange=True), for others "
+        credentials = self.credentials
+        audit_logs = "" if credentials.exchange else "PersonalAccessToken(…, exchange=True) for audit logs, otherwise "
         return (
-            f"{self.credentials.username} is logged in with a personal access token, which some routes refuse: "
-            f"use {other}Password(…)"
+            f"{credentials.username} is logged in with a personal access token, which some routes refuse: "
+            f"use {audit_logs}Password(…)"
         )
 
     def identity(self, base_url: str) -> Identity:
@@ -122,7 +124,7 @@ class _OrgAccessTokenScheme(_LoginScheme):
 @frozen
 class _StaticTokenScheme:
     credentials: StaticToken
-    hint: str = "the token may lack the right, or come from an access token, which some routes refuse"
+    hint: str = "the token may lack permission, or come from an access token, which some routes refuse"
 
     def identity(self, base_url: str) -> None:
         del base_url
@@ -169,7 +171,7 @@ def authenticate(
     """Return the token providers of credentials; the SCIM routes take a token of their own.
 
     Raises:
-        ConfigurationError: the SCIM token holds what no token holds.
+        ConfigurationError: the SCIM token is invalid, for example because it contains a line break.
     """
     scheme = scheme_of(credentials)
     providers: dict[Auth, TokenProvider] = {}

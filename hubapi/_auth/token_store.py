@@ -1,6 +1,6 @@
-"""Token stores: they keep tokens for the hubs and processes of one identity to share.
+"""Token stores, which share tokens between hubs and processes of one identity.
 
-Only the token of a login is stored, which is valid for minutes: never a password or an access token.
+Only the result of a login is stored, which is valid for minutes: never a password or an access token.
 """
 
 import hashlib
@@ -15,13 +15,17 @@ from hubapi._secret import Secret
 
 @frozen(kw_only=True)
 class StoredToken:
-    """A token as a store keeps it.
+    """A token in a `TokenStore`.
 
     Args:
         token: The token.
-        expires_at: When it expires, in seconds since the epoch, by the clock of the process that stored it. If a clock
-            is wrong, the token is refreshed too early, or too late, after a 401; it has no other effect.
+        expires_at: When it expires, in seconds since the epoch, by the clock of the process that stored it. With a
+            wrong clock the token is refreshed too early, or only after a 401; there is no other effect.
         lifetime_s: Its whole lifetime in seconds.
+
+    Example:
+        >>> StoredToken(token=Secret("eyJ…"), expires_at=1_735_689_600.0, lifetime_s=600.0)
+        StoredToken(token=Secret('***'), expires_at=1735689600.0, lifetime_s=600.0)
     """
 
     token: Secret
@@ -32,9 +36,9 @@ class StoredToken:
 class TokenStore(Protocol):
     """Keeps tokens by key: implement it to share them through a database, for example.
 
-    A key is a text with the server, the identity and a fingerprint of the secret that was used: another password has
-    another key. Logins wait for a store, so it must respond within milliseconds and must not block the event loop. Its
-    exceptions are logged, and the login goes on without it.
+    A key consists of the server, the identity and a fingerprint of the secret that logged in, so another password has
+    another key. Logins wait for the store, so it must respond within milliseconds and must not block the event loop.
+    Its exceptions are logged, and the login continues without it.
 
     Example:
         >>> class NullStore:
@@ -46,11 +50,11 @@ class TokenStore(Protocol):
     """
 
     async def get(self, key: str) -> StoredToken | None:
-        """Return the token of *key*; None if there is none, or none that can be read."""
+        """Return the token of *key*, or None if there is none that can be read."""
         ...
 
     async def put(self, key: str, token: StoredToken) -> None:
-        """Store the token of *key*, in place of any other."""
+        """Store the token of *key*, replacing any other."""
         ...
 
     async def forget(self, key: str) -> None:
@@ -60,7 +64,7 @@ class TokenStore(Protocol):
 
 @define(eq=False)
 class MemoryTokenStore:
-    """Keeps tokens in this process, as long as the store lives: for short-lived hubs.
+    """A token store in memory, for short-lived hubs in one process.
 
     Example:
         >>> import anyio
@@ -80,7 +84,7 @@ class MemoryTokenStore:
         return self._kept.get(key)
 
     async def put(self, key: str, token: StoredToken) -> None:
-        """Store the token of *key*, in place of any other."""
+        """Store the token of *key*, replacing any other."""
         self._kept[key] = token
 
     async def forget(self, key: str) -> None:
@@ -89,9 +93,9 @@ class MemoryTokenStore:
 
 
 class Identity(Struct, frozen=True):
-    """The identity of a token: a server, an account, and the secret that it logged in with.
+    """The identity of a token: the server, the account, and the secret that logged in.
 
-    The secret is part of it, so that a wrong password never gets the token of a right one.
+    The secret is included so that a wrong password never gets the token of the right one.
     """
 
     base_url: str
@@ -100,10 +104,10 @@ class Identity(Struct, frozen=True):
     secret: Secret
 
     async def key(self) -> str:
-        """Return the key under which a store keeps the token.
+        """Return the key of the token in a store.
 
-        The secret is in it as 64 bits of scrypt: slow, so that a reader of the store can't try passwords at speed, and
-        too few to tell the right one from others that fit.
+        It contains 64 bits of scrypt of the secret: slow, so that a reader of the store can't try passwords quickly,
+        and so few bits that other passwords match as well.
         """
         return await anyio.to_thread.run_sync(_derive, self)
 

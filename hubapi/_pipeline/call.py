@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from hubapi._auth.login import is_lockout
 from hubapi._auth.token import Token
-from hubapi._auth.token_source import LOGIN_S, TokenProvider
+from hubapi._auth.token_source import LOGIN_TIMEOUT_S, TokenProvider
 from hubapi._codec.error_body import error_of
 from hubapi._codec.request import build_request
 from hubapi._codec.response import decode, is_garbled
@@ -289,7 +289,7 @@ class Call(Struct, Generic[T], eq=False, kw_only=True):
         """
         session = self.session
         session.counters.logins += 1
-        options = replace(self.options, deadline_s=LOGIN_S)
+        options = replace(self.options, deadline_s=LOGIN_TIMEOUT_S)
         login: Call[Any] = Call(session=session, operation=operation, options=options, identity=self.identity)
         began = session.clock.monotonic()
         status: int | None = None

@@ -16,7 +16,7 @@ from hubapi import (
     StaticToken,
     Unauthorized,
 )
-from hubapi._auth.token import Grant, granted, lifetime, windows
+from hubapi._auth.token import Grant, granted, lifetime, refresh_windows
 from hubapi._secret import Secret
 from hubapi.testing import VirtualClock
 from tests.auth.logins import (
@@ -76,7 +76,7 @@ def test_an_opaque_token_has_a_default_lifetime(text: str) -> None:
 @pytest.mark.parametrize("seconds", [0.1, 1, 5, 10, 20, 60, 300, 600, 86_400, 2_592_000])
 def test_refresh_windows_fit_into_every_lifetime(seconds: float) -> None:
     """The advisory window begins before the mandatory one, in the last quarter of the lifetime."""
-    advisory, mandatory = windows(seconds)
+    advisory, mandatory = refresh_windows(seconds)
 
     assert 0 < mandatory < advisory <= 0.2501 * seconds
 
@@ -318,7 +318,7 @@ async def test_a_token_is_renewed_before_it_expires(seconds: int, fraction: floa
                     await clock.sleep(seconds / 40)
                 logins.append(transport.logins)
 
-    advisory, _ = windows(seconds)
+    advisory, _ = refresh_windows(seconds)
     assert 0 == fake.count(status=401)
     assert logins[0] <= 3 + 1
     assert logins[1] <= 12 * seconds / (seconds - advisory) + 1

@@ -306,19 +306,25 @@ async def test_a_file_contains_the_token_only(files: FileTokenStore) -> None:
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"", "it holds something else"),
-        (b'{"key": "', "it holds something else"),
-        (b"\xff\xfe\x00", "it holds something else"),
-        (b"[" * 60_000, "it holds something else"),
-        (b"x" * 200_000, "it holds something else"),
-        (b'{"token": "canary"}', "it holds something else"),
-        (msgspec.json.encode({"key": KEY, "token": "can\nary", "expires_at": 1e9, "lifetime_s": 1}), "something else"),
-        (msgspec.json.encode({"key": KEY, "token": "canary", "expires_at": "x", "lifetime_s": 1}), "something else"),
-        (msgspec.json.encode({"key": KEY, "token": "canary", "expires_at": 1e300, "lifetime_s": 1}), "something else"),
-        (msgspec.json.encode({"key": KEY, "token": "canary", "expires_at": 1e9, "lifetime_s": -1}), "something else"),
+        (b"", "it is not a token file"),
+        (b'{"key": "', "it is not a token file"),
+        (b"\xff\xfe\x00", "it is not a token file"),
+        (b"[" * 60_000, "it is not a token file"),
+        (b"x" * 200_000, "it is not a token file"),
+        (b'{"token": "canary"}', "it is not a token file"),
+        (
+            msgspec.json.encode({"key": KEY, "token": "can\nary", "expires_at": 1e9, "lifetime_s": 1}),
+            "not a token file",
+        ),
+        (msgspec.json.encode({"key": KEY, "token": "canary", "expires_at": "x", "lifetime_s": 1}), "not a token file"),
+        (
+            msgspec.json.encode({"key": KEY, "token": "canary", "expires_at": 1e300, "lifetime_s": 1}),
+            "not a token file",
+        ),
+        (msgspec.json.encode({"key": KEY, "token": "canary", "expires_at": 1e9, "lifetime_s": -1}), "not a token file"),
         (
             msgspec.json.encode({"key": "other", "token": "canary", "expires_at": 1e9, "lifetime_s": 1}),
-            "something else",
+            "not a token file",
         ),
     ],
 )

@@ -68,12 +68,12 @@ async def cancel_at(step: int, monkeypatch: pytest.MonkeyPatch, *, has_token: bo
 
 def count_login_steps(patch: pytest.MonkeyPatch, steps: Steps) -> None:
     """Count the steps of login tasks too."""
-    log_in = TokenSource._fly
+    log_in = TokenSource._run_login
 
-    async def counted(source: TokenSource, *flight: Any) -> None:
-        await steps.follow(log_in(source, *flight))
+    async def counted(source: TokenSource, *login: Any) -> None:
+        await steps.follow(log_in(source, *login))
 
-    patch.setattr(TokenSource, "_fly", counted)
+    patch.setattr(TokenSource, "_run_login", counted)
 
 
 async def cancel_by_scope(steps: Steps, hub: AsyncHub) -> bool:
@@ -105,7 +105,7 @@ def assert_idle(hub: AsyncHub, transport: Interceptor) -> None:
         len(session.limiter._queue),
     )
     assert slots is None or hub._pipeline.options.concurrency == slots.value
-    assert source._held().flight is None
+    assert source._state().pending is None
     assert 0 == len(session.lifecycle._calls)
 
 
