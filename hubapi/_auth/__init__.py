@@ -1,1 +1,1 @@
-"""Which token a request carries."""
+"""The tokens that requests carry: credentials, logins, refresh, stores."""

@@ -171,7 +171,7 @@ def authenticate(
     """Return the token providers of credentials; the SCIM routes take a token of their own.
 
     Raises:
-        ConfigurationError: the SCIM token is invalid, for example because it contains a line break.
+        ConfigurationError: the SCIM token is invalid.
     """
     scheme = scheme_of(credentials)
     providers: dict[Auth, TokenProvider] = {}

@@ -1,1 +1,1 @@
-"""The way of one request, from operation to result. Imports point one way: see CONTRIBUTING."""
+"""One call, from operation to result."""

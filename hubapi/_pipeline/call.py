@@ -1,8 +1,8 @@
-"""One call: its attempts, its waits, and its result. The decisions are made in `retry`."""
+"""One call: its attempts, its waits, and its result. `retry` makes the decisions."""
 
 import logging
 from collections.abc import Hashable
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeVar
 
 import anyio
 from msgspec import Struct
@@ -13,12 +13,13 @@ from hubapi._auth.token import Token
 from hubapi._auth.token_source import LOGIN_TIMEOUT_S, TokenProvider
 from hubapi._codec.error_body import error_of
 from hubapi._codec.request import build_request
-from hubapi._codec.response import decode, is_garbled
+from hubapi._codec.response import decode
 from hubapi._datetimes import from_epoch, parse_http_date
 from hubapi._operation import Auth, Operation
 from hubapi._pipeline.hooks import AttemptEvent, PauseEvent, RetryEvent, TokenEvent, log_response
 from hubapi._pipeline.lifecycle import closed_during_call
-from hubapi._pipeline.retry import Attempt, Decision, Fail, Outcome, Pause, Refresh, Retry, Return, backoff, decide
+from hubapi._pipeline.result import Failure, Result, Success
+from hubapi._pipeline.retry import Attempt, Decision, Fail, Pause, Refresh, Retry, Return, backoff, decide
 from hubapi._pipeline.session import Options, Session
 from hubapi._rate_limit.headers import parse_retry_after
 from hubapi._rate_limit.limiter import Permit, RateLimiter
@@ -39,43 +40,17 @@ T = TypeVar("T")
 _log = logging.getLogger("hubapi")
 
 
-class Success(Struct, Generic[T], frozen=True, kw_only=True):
-    """A response that is the call's result, and the value it holds."""
-
-    value: T
-    response: Response
-
-
-class Failure(Struct, frozen=True, kw_only=True):
-    """An attempt that failed.
-
-    Attributes:
-        error: The reason.
-        response: The response; None if there was none.
-        token: The token that the request carried.
-        wait_s: The seconds that a 429 asks to wait.
-    """
-
-    error: HubError
-    response: Response | None = None
-    token: Token | None = None
-    wait_s: float | None = None
-
-
-Result: TypeAlias = Success[T] | Failure
-
-
 class Call(Struct, Generic[T], eq=False, kw_only=True):
     """One call of one operation.
 
     Args:
-        session: What all calls of a client share.
-        operation: The request to make.
-        options: Deadline and retry policy.
+        session: The state that all calls of a client share.
+        operation: The operation to send.
+        options: The deadline and the retry policy.
         slots: Bounds the requests in flight.
-        provider: The source of its token; None to send it without.
-        limiter: The rate limiter; None for a login, which no account's limit counts.
-        identity: Requests of different identities share no connection.
+        provider: The source of its token; None to send it without a token.
+        limiter: The rate limiter; None for a login, which does not count towards an account's limit.
+        identity: Requests of different identities never share a connection.
     """
 
     session: Session
@@ -86,15 +61,15 @@ class Call(Struct, Generic[T], eq=False, kw_only=True):
     limiter: RateLimiter | None = None
     identity: Hashable = None
     attempts: int = 0
-    _ends: float = float("inf")
+    _deadline: float = float("inf")  # on the monotonic clock
     _refreshed: bool = False
-    _maybe_processed: bool = False  # by an earlier attempt
+    _maybe_processed: bool = False  # an earlier attempt may have been processed
 
     def __repr__(self) -> str:
         return f"Call({self.operation.id})"
 
     async def run(self) -> Result[T]:
-        """Return the call's result, a success or not.
+        """Return the call's result, a success or a failure.
 
         Raises:
             HubError: nothing was sent, the deadline passed, or the client was closed.
@@ -102,14 +77,14 @@ class Call(Struct, Generic[T], eq=False, kw_only=True):
         with self.session.lifecycle.call():
             try:
                 seconds = self.options.deadline_s
-                return await (self._run() if seconds is None else self._run_until(seconds))
+                return await (self._run() if seconds is None else self._run_within(seconds))
             finally:
                 self.session.budget.earn()
         raise closed_during_call(self.operation.id)
 
-    async def _run_until(self, seconds: float) -> Result[T]:
+    async def _run_within(self, seconds: float) -> Result[T]:
         clock = self.session.clock
-        self._ends = clock.monotonic() + seconds
+        self._deadline = clock.monotonic() + seconds
         with clock.move_on_after(seconds):
             return await self._run()
         raise DeadlineExceeded(
@@ -136,10 +111,10 @@ class Call(Struct, Generic[T], eq=False, kw_only=True):
         attempt = Attempt(
             number=self.attempts,
             idempotent=self.operation.idempotent,
-            can_refresh=isinstance(result, Failure) and self._drops_token(result),
-            left_s=self._ends - self.session.clock.monotonic(),
+            can_refresh=isinstance(result, Failure) and self._reject_token(result),
+            left_s=self._deadline - self.session.clock.monotonic(),
         )
-        return decide(_outcome(result), attempt, self.options.retry)
+        return decide(result.outcome, attempt, self.options.retry)
 
     def _request(self) -> Request:
         session, operation = self.session, self.operation
@@ -149,8 +124,8 @@ class Call(Struct, Generic[T], eq=False, kw_only=True):
             session.base_url, operation, session.user_agent, limits=session.limits, identity=self.identity
         )
 
-    def _drops_token(self, failure: Failure) -> bool:
-        """Return whether another token may be had for a refused one, once a call; the provider drops the refused."""
+    def _reject_token(self, failure: Failure) -> bool:
+        """Drop the token that a 401 refused; return whether to try once more with another."""
         refused = failure.response is not None and failure.response.status == 401
         if not refused or failure.token is None or self.provider is None or self._refreshed:
             return False
@@ -163,27 +138,27 @@ class Call(Struct, Generic[T], eq=False, kw_only=True):
             sent = await self._send(request)
             return self._read(sent, None, self._asked_wait(sent))
         max_wait_s = self.options.retry.max_retry_after_s
-        with await self.limiter.acquire(max_wait_s=max_wait_s, ends=self._ends) as permit:
-            token = await self.provider.token(self._exchange) if self.provider else None
+        with await self.limiter.acquire(max_wait_s=max_wait_s, deadline=self._deadline) as permit:
+            token = await self.provider.token(self._send_login_step) if self.provider else None
             if token is not None:
                 request = replace(request, bearer=token.secret)
             sent = await self._send(request, permit)
             wait_s = self._asked_wait(sent)
-            # A 401 counts against the address: the server saw no account.
+            # A 401 reports the limit of the client's address: the server recognised no account.
             if isinstance(sent, Response) and sent.status != 401:
                 permit.update(sent.headers, wait_s)
         return self._read(sent, token, wait_s)
 
     async def _send(self, request: Request, permit: Permit | None = None) -> Response | TransportError:
-        """Send once, through the middleware, within the concurrency."""
+        """Send once, within the concurrency limit."""
         slots = self.slots
         if slots is not None:
             if slots.value:
-                slots.acquire_nowait()  # else it would be a turn of the event loop
+                slots.acquire_nowait()  # `acquire` would yield to the event loop
             else:
                 await slots.acquire()
         try:
-            return await self._exchange_once(request, permit)
+            return await self._send_through_hooks(request, permit)
         except NotSentError as error:
             if permit is not None:
                 permit.mark_unsent()
@@ -194,7 +169,7 @@ class Call(Struct, Generic[T], eq=False, kw_only=True):
             if slots is not None:
                 slots.release()
 
-    async def _exchange_once(self, request: Request, permit: Permit | None) -> Response:
+    async def _send_through_hooks(self, request: Request, permit: Permit | None) -> Response:
         session, operation = self.session, self.operation.id
         session.counters.requests += 1
         self.attempts += 1
@@ -217,7 +192,7 @@ class Call(Struct, Generic[T], eq=False, kw_only=True):
     def _asked_wait(self, response: Response | TransportError) -> float | None:
         """Return the seconds that a 429 asks to wait; None for a lock-out and any other response.
 
-        A 429 without a wait gets a second and a random part, so that many callers do not return together.
+        For a 429 without a wait it is a second and a random part, so that many callers do not retry together.
         """
         if not isinstance(response, Response) or response.status != 429 or is_lockout(response):
             return None
@@ -226,7 +201,7 @@ class Call(Struct, Generic[T], eq=False, kw_only=True):
         return backoff(1, self.options.retry) + 1.0 if seconds is None else seconds
 
     def _read(self, sent: Response | TransportError, token: Token | None, wait_s: float | None) -> Result[T]:
-        """Return the result of a request: the value of its response, or its failure."""
+        """Return the result of an attempt: the decoded response, or the failure."""
         if isinstance(sent, TransportError):
             return Failure(error=sent)
         if sent.status == 404 and self.operation.method == "DELETE" and self._maybe_processed:
@@ -259,14 +234,14 @@ class Call(Struct, Generic[T], eq=False, kw_only=True):
     # --- waits
 
     async def _pause(self, wait_s: float) -> None:
-        """Wait as long as a 429 asks. It is not an attempt of this call."""
+        """Wait as long as a 429 asks. The attempt does not count."""
         session, operation = self.session, self.operation.id
         session.counters.rate_limited += 1
         _log.info("%s: rate limited; the server asks to wait %.1f s", operation, wait_s)
         session.hooks.emit(PauseEvent(operation=operation, attempt=self.attempts, status=429, seconds=wait_s))
         self.attempts -= 1
-        if self.limiter is None:  # which else waits, for all calls
-            await session.clock.sleep(max(1.0, wait_s))  # the time that the server names may be past
+        if self.limiter is None:  # otherwise the limiter waits, on behalf of all calls
+            await session.clock.sleep(max(1.0, wait_s))  # the time that the server asks for may have passed
 
     async def _back_off(self, result: Result[T], wait_s: float) -> None:
         """Wait before the next attempt."""
@@ -279,13 +254,13 @@ class Call(Struct, Generic[T], eq=False, kw_only=True):
         session.hooks.emit(RetryEvent(operation=operation, attempt=self.attempts, status=status, seconds=wait_s))
         await session.clock.sleep(wait_s)
 
-    # --- a login on its behalf
+    # --- a login
 
-    async def _exchange(self, operation: Operation[Any]) -> Response:
+    async def _send_login_step(self, operation: Operation[Any]) -> Response:
         """Send a step of a login, with this call's options, and return its response: a success, or the API's refusal.
 
         Raises:
-            HubError: there was no response, the server failed, or it asks to wait for too long.
+            HubError: there was no response, the server failed, or it asks for too long a wait.
         """
         session = self.session
         session.counters.logins += 1
@@ -295,7 +270,7 @@ class Call(Struct, Generic[T], eq=False, kw_only=True):
         status: int | None = None
         try:
             result = await login.run()
-            status = None if result.response is None else result.response.status
+            status = result.outcome.status
             match result:
                 case Success(response=response):
                     pass
@@ -312,20 +287,6 @@ class Call(Struct, Generic[T], eq=False, kw_only=True):
                 TokenEvent(operation=operation.id, attempt=login.attempts, status=status, seconds=seconds)
             )
         return response
-
-
-def _outcome(result: Result[Any]) -> Outcome:
-    """Return the part of a result that the retry rules need."""
-    status = None if result.response is None else result.response.status
-    if isinstance(result, Success):
-        return Outcome(status=status)
-    error = result.error
-    return Outcome(
-        status=status,
-        sent=not isinstance(error, NotSentError),
-        readable=not (isinstance(error, DecodeError) and is_garbled(error)),
-        wait_s=result.wait_s,
-    )
 
 
 def _no_credentials(auth: Auth) -> str:

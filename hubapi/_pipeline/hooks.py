@@ -1,7 +1,7 @@
-"""Middleware, events and log lines. None of them shows a token, a body or the value of an unknown argument.
+"""Middleware, events and log messages. None of them shows a token, a body or the value of an unknown query parameter.
 
-`Settings(middleware=...)` wraps every attempt, logins included; `Settings(on_event=...)` is called with each event. A
-new event is a class here, an entry of `Event`, and the line that emits it.
+`Settings(middleware=...)` wraps every attempt, including logins; `Settings(on_event=...)` is called with each event. A
+new event is a class here, an entry in `Event`, and the line that emits it.
 """
 
 import logging
@@ -30,7 +30,7 @@ _SHOWN_HEADERS = (
     "x-request-id",
     "cf-ray",
 )
-_SHOWN_ARGUMENTS = {
+_SHOWN_PARAMETERS = {
     *("page", "page_size", "from", "to", "action", "name", "actor", "ordering"),
     *("startIndex", "count", "attributes", "sortBy", "sortOrder"),
 }
@@ -56,6 +56,13 @@ class AttemptEvent(_Event, frozen=True, kw_only=True):
         attempt: The attempt of its call, from 1.
         status: The response's status; None without a response.
         seconds: The duration.
+
+    Example:
+        >>> def record(event: Event) -> None:
+        ...     if isinstance(event, AttemptEvent):
+        ...         print(event.operation, event.status)
+        >>> record(AttemptEvent(operation="audit_logs.list", attempt=1, status=200, seconds=0.25))
+        audit_logs.list 200
     """
 
 
@@ -66,7 +73,7 @@ class RetryEvent(_Event, frozen=True, kw_only=True):
         operation: Such as `audit_logs.list`.
         attempt: The attempt that failed, from 1.
         status: The response's status; None without a response.
-        seconds: The wait before the next.
+        seconds: The wait before the next attempt.
     """
 
 
@@ -75,24 +82,25 @@ class PauseEvent(_Event, frozen=True, kw_only=True):
 
     Attributes:
         operation: The operation that got the 429.
-        attempt: The number of the attempt, which the next one has again.
+        attempt: The number of the attempt; the next one has the same number.
         status: 429.
         seconds: The wait that the server asked for.
     """
 
 
 class TokenEvent(_Event, frozen=True, kw_only=True):
-    """A login, or a step of one, got a response, or failed without one.
+    """A step of a login got a response, or failed without one.
 
     Attributes:
         operation: Such as `authentication.login`.
         attempt: The number of attempts.
         status: The response's status; None without a response.
-        seconds: The duration, waits included.
+        seconds: The duration, including waits.
     """
 
 
 Event: TypeAlias = AttemptEvent | RetryEvent | PauseEvent | TokenEvent
+"""Any event that `Settings(on_event=)` is called with."""
 
 
 # --- middleware
@@ -105,8 +113,8 @@ class AttemptRequest(Struct, frozen=True, kw_only=True):
         operation: Such as `audit_logs.list`.
         attempt: The attempt of its call, from 1.
         method: Such as `GET`.
-        url: The whole URL.
-        headers: Its headers, names in lower case.
+        url: The full URL.
+        headers: The headers, names in lower case.
     """
 
     operation: str
@@ -116,10 +124,15 @@ class AttemptRequest(Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str]
 
     def with_headers(self, headers: Mapping[str, str]) -> "AttemptRequest":
-        """Return the same request with more headers; they replace those of the same name.
+        """Return a copy of the request with more headers, which replace those of the same name.
 
         Args:
             headers: Names and values, in ASCII.
+
+        Example:
+            >>> async def traced(request: AttemptRequest, call_next: CallNext) -> AttemptResponse:
+            ...     return await call_next(request.with_headers({"x-trace-id": "4711"}))
+            >>> settings = Settings(middleware=traced)
         """
         return replace(self, headers={**self.headers, **{name.lower(): value for name, value in headers.items()}})
 
@@ -138,8 +151,9 @@ class AttemptResponse(Struct, frozen=True, kw_only=True):
 
 _Send: TypeAlias = Callable[[Request], Awaitable[Response]]
 CallNext: TypeAlias = Callable[[AttemptRequest], Awaitable[AttemptResponse]]
+"""Sends the request of an attempt; the second argument of a `Middleware`."""
 Middleware: TypeAlias = Callable[[AttemptRequest, CallNext], Awaitable[AttemptResponse]]
-"""Called for every attempt. It may change the headers, measure, or raise; its exception reaches the caller."""
+"""Called for every attempt. It may change the headers, measure, or raise; its exceptions propagate to the caller."""
 
 
 @define(eq=False, repr=False)
@@ -161,28 +175,28 @@ class Hooks:
             return
         try:
             self.on_event(event)
-        except Exception:  # noqa: BLE001 - no exception of it may end a call
+        except Exception:  # noqa: BLE001 - an exception of a callback must not end a call
             if not self._logged_failure:
                 self._logged_failure = True
-                _log.exception("on_event failed; calls go on, and this is logged once")
+                _log.exception("on_event failed; calls continue, and this is logged only once")
 
     def send(self, request: Request, operation: str, attempt: int, transport: _Send) -> Awaitable[Response]:
         """Send a request, through the middleware if there is one.
 
         Raises:
-            ConfigurationError: the middleware returned without having sent it.
+            ConfigurationError: the middleware returned without sending the request.
         """
         if self.middleware is None:
             return transport(request)
-        return self._through(self.middleware, request, operation, attempt, transport)
+        return self._send_through(self.middleware, request, operation, attempt, transport)
 
-    async def _through(
+    async def _send_through(
         self, middleware: Middleware, request: Request, operation: str, attempt: int, transport: _Send
     ) -> Response:
         responses: list[Response] = []
 
         async def call_next(seen: AttemptRequest) -> AttemptResponse:
-            # Only the headers: middleware must not send a token to another URL.
+            # Only the headers may change: middleware must not send a token to another URL.
             response = await transport(replace(request, headers=dict(seen.headers)))
             responses.append(response)
             return AttemptResponse(status=response.status, headers=dict(response.headers))
@@ -204,7 +218,7 @@ class Hooks:
 
 
 def log_response(operation: str, attempt: int, seconds: float, request: Request, response: Response) -> None:
-    """Log a response at DEBUG: method, path, the known arguments and headers, the status."""
+    """Log a response at DEBUG: method, path, known query parameters, status, and known headers."""
     if _log.isEnabledFor(logging.DEBUG):
         headers = ", ".join(f"{name}: {response.headers[name]}" for name in _SHOWN_HEADERS if name in response.headers)
         _log.debug(
@@ -220,13 +234,13 @@ def log_response(operation: str, attempt: int, seconds: float, request: Request,
 
 
 def shown_target(url: str) -> str:
-    """Return a URL's path and query, without the values of arguments that may be private.
+    """Return a URL's path and query, without the values of parameters that may be private.
 
     Example:
         >>> shown_target("https://hub.docker.com/v2/x?page=2&key=hunter2")
         '/v2/x?page=2&key=***'
     """
     parts = urlsplit(url)
-    arguments = parse_qsl(parts.query, keep_blank_values=True)
-    shown = "&".join(f"{name}={value if name in _SHOWN_ARGUMENTS else '***'}" for name, value in arguments)
+    parameters = parse_qsl(parts.query, keep_blank_values=True)
+    shown = "&".join(f"{name}={value if name in _SHOWN_PARAMETERS else '***'}" for name, value in parameters)
     return f"{parts.path}?{shown}" if shown else parts.path

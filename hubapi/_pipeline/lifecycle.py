@@ -1,9 +1,9 @@
 """The lifecycle of a client: new, open, closing, closed.
 
-- It opens with its first call, in the event loop of that call, and stays there: it may be made outside any loop.
-- Closing ends the calls in flight with an error that says so, and new ones are refused.
-- Closing twice, or at the same time, is closing once.
-- Each `async with` counts: the last one to exit closes.
+- A client may be created outside an event loop. Its first call opens it, and binds it to the event loop of that call.
+- Closing ends the calls in flight with a `NoResponseError`, and new calls are refused.
+- Closing a client again, even concurrently, has no further effect.
+- `async with` blocks are counted: the last one to exit closes the client.
 """
 
 from collections.abc import Awaitable, Callable
@@ -23,12 +23,12 @@ _GRACE_S = 5.0  # for cancelled calls to end, before the connections are closed
 
 
 def closed_during_call(operation: str) -> NoResponseError:
-    """Return the error of a call that the closing of its client ended."""
+    """Return the error of a call during which the client was closed."""
     return NoResponseError("the hub was closed during this call", operation=operation)
 
 
 class _CallScope:
-    """The scope of one call, which closing cancels."""
+    """The cancel scope of one call. Closing the client cancels it."""
 
     __slots__ = ("_lifecycle", "_scope")
 
@@ -65,10 +65,10 @@ class Lifecycle:
     _closed: anyio.Event | None = field(default=None, init=False)
 
     def check(self) -> None:
-        """Open, if new; refuse a call on a closed client, or from another event loop than the first.
+        """Open the client if it is new, and check that it can be used.
 
         Raises:
-            ConfigurationError: it says which of the two.
+            ConfigurationError: the client is closed or closing, or belongs to another event loop.
         """
         if self.state == "closed":
             raise ConfigurationError("this hub is closed; open another")
@@ -85,12 +85,12 @@ class Lifecycle:
             raise ConfigurationError("this hub belongs to another event loop; open one in each")
 
     def call(self) -> _CallScope:
-        """Return a block for a call, from its first attempt to its last.
+        """Return the context manager of a call.
 
-        If the client is closed during the call, the block is left early, and the code after it runs.
+        If the client is closed during the call, the block is cancelled, and execution continues after it.
 
         Raises:
-            ConfigurationError: on entering: the client is closed, or belongs to another event loop.
+            ConfigurationError: on entering, if the client is closed, or belongs to another event loop.
         """
         return _CallScope(self)
 
@@ -110,7 +110,7 @@ class Lifecycle:
         raise closed_during_call(operation)
 
     def register(self, call: anyio.CancelScope) -> None:
-        """Register a call, to be cancelled by closing."""
+        """Register a call, which closing cancels."""
         self._calls.add(call)
 
     def unregister(self, call: anyio.CancelScope) -> None:
@@ -120,7 +120,7 @@ class Lifecycle:
             self._idle.set()
 
     def enter(self) -> None:
-        """Count an `async with`.
+        """Register the start of an `async with` block.
 
         Raises:
             ConfigurationError: the client is closed, or belongs to another event loop.
@@ -129,12 +129,12 @@ class Lifecycle:
         self._entered += 1
 
     def leave(self) -> bool:
-        """Count the end of an `async with`; return whether it was the last."""
+        """Register the end of an `async with` block; return whether it was the last."""
         self._entered -= 1
         return self._entered <= 0
 
     async def close(self, disconnect: Callable[[], Awaitable[None]]) -> None:
-        """End the calls in flight, then close the connections. It completes even if the caller is cancelled.
+        """End the calls in flight, then close the connections, even if the caller is cancelled.
 
         Args:
             disconnect: Closes the connections.
@@ -149,7 +149,7 @@ class Lifecycle:
             await self._closed.wait()
             return
         self.state, self._closed = "closing", anyio.Event()
-        # A task of its own, because a shield around the caller would not hold off `asyncio.Task.cancel`.
+        # A task of its own, because a shield around the caller would not stop `asyncio.Task.cancel`.
         problems: list[Exception] = []
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._close, disconnect, self._closed, problems)
@@ -175,6 +175,6 @@ class Lifecycle:
         self._idle = anyio.Event()
         for scope in list(self._calls):
             scope.cancel()
-        # The call that closes may be one of them, from within a `two_factor`: it would wait for itself.
+        # A `two_factor` may have closed the client: its own call is one of these, and would wait for itself.
         with self.clock.move_on_after(_GRACE_S):
             await self._idle.wait()

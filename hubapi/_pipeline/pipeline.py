@@ -1,4 +1,4 @@
-"""The way of an operation to its result: a `Pipeline` makes a `Call`, runs it, and returns what it came to."""
+"""The pipeline: for each operation it makes a `Call`, runs it, and returns or raises its result."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -9,7 +9,8 @@ import anyio
 from attrs import define, field
 
 from hubapi._operation import Operation
-from hubapi._pipeline.call import Call, Failure
+from hubapi._pipeline.call import Call
+from hubapi._pipeline.result import Failure
 from hubapi._pipeline.session import Options, Session
 from hubapi._secret import Secret
 from hubapi._transport.transport import Response
@@ -23,7 +24,7 @@ _captures: ContextVar[tuple[list[Response], ...]] = ContextVar("hubapi captures"
 
 @contextmanager
 def capture_response() -> Generator[list[Response]]:
-    """Keep the last response of the calls that succeed inside the block, and in the tasks it starts."""
+    """Capture the last response of the calls that succeed inside the block, and in the tasks that it starts."""
     last: list[Response] = []
     token = _captures.set((*_captures.get(), last))
     try:
@@ -37,7 +38,7 @@ class Pipeline:
     """Sends operations: the `hubapi._operation.Client` of the generated endpoint functions.
 
     Args:
-        session: What all calls of a client share.
+        session: The state that all calls of a client share.
         options: The options of its calls.
     """
 
@@ -50,10 +51,10 @@ class Pipeline:
         return Pipeline(self.session, options)
 
     def with_credentials(self, credentials: Credentials, scim_token: Secret | None = None) -> "Pipeline":
-        """Return a pipeline of other credentials, with a login and a rate limit of its own.
+        """Return a pipeline with other credentials, and so with its own login and rate limit.
 
         Raises:
-            ConfigurationError: the SCIM token holds what no token holds.
+            ConfigurationError: the SCIM token is invalid.
         """
         return Pipeline(self.session.with_credentials(credentials, scim_token), self.options)
 
@@ -61,16 +62,16 @@ class Pipeline:
         """Send an operation and return its result.
 
         Raises:
-            HubError: of the kind that fits.
+            HubError: the call failed.
         """
-        result, _ = await self.send_and_keep(operation)
+        result, _ = await self.send_with_response(operation)
         return result
 
-    async def send_and_keep(self, operation: Operation[T]) -> tuple[T, Response]:
-        """Send an operation and return its result, and the response that holds it.
+    async def send_with_response(self, operation: Operation[T]) -> tuple[T, Response]:
+        """Send an operation and return its result, and the response that it was decoded from.
 
         Raises:
-            HubError: of the kind that fits.
+            HubError: the call failed.
         """
         session = self.session
         slots = self._slots = self._slots or anyio.Semaphore(self.options.concurrency)

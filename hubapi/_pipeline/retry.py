@@ -1,11 +1,11 @@
 """The retry rules: pure functions over plain values.
 
-- A 429 is repeated after the wait that the server asks for, never sooner; it is not counted as an attempt. A longer
-  wait than allowed fails at once.
-- A request that was not sent may always be repeated. One that may have been processed (no response, 5xx, a success that
-  is no JSON) is repeated only if the operation is idempotent.
-- Waits have full jitter, so that clients that failed together do not return together.
-- A budget for all calls of a client keeps an outage from multiplying the traffic.
+- After a 429 the request is sent again when the wait that the server asks for is over, never sooner, and the attempt
+  does not count. If that wait is longer than allowed, the call fails at once.
+- A request that was not sent can always be repeated. One that may have been processed (no response, 5xx, a success that
+  is not JSON) is repeated only if the operation is idempotent.
+- Waits have full jitter, so that clients that failed together do not retry together.
+- A budget for all calls of a client keeps retries from multiplying the traffic during an outage.
 """
 
 import math
@@ -16,17 +16,20 @@ from typing import TypeAlias
 from msgspec import Struct
 
 RETRIED_STATUSES = frozenset({500, 502, 503, 504})
-"""Statuses of failures that may pass: https://github.com/docker/hub-feedback/issues/2258 (D11)."""
+"""The statuses of transient failures: https://github.com/docker/hub-feedback/issues/2258 (D11)."""
 
 
 class RetryPolicy(Struct, frozen=True, kw_only=True):
-    """The limits of repeating a call.
+    """The limits on repeating a call.
 
     Args:
-        max_attempts: How often one call is sent at most; 429s don't count.
+        max_attempts: The maximum number of times a call is sent; 429s don't count.
         max_retry_after_s: The longest wait, in seconds, that the server may ask for.
         first_s: The upper bound of the first back-off, in seconds; it doubles with each attempt.
         cap_s: The upper bound of any back-off, in seconds.
+
+    Example:
+        >>> settings = Settings(options=Options(retry=RetryPolicy(max_attempts=2, max_retry_after_s=10.0)))
     """
 
     max_attempts: int = 4
@@ -36,13 +39,13 @@ class RetryPolicy(Struct, frozen=True, kw_only=True):
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
-    """The outcome of one attempt, as far as the rules need it.
+    """The outcome of one attempt: the part of its result that the rules need.
 
     Attributes:
         status: The response's status; None if there was no response.
         sent: False if the request certainly did not reach the server.
-        readable: False if a success has no JSON, or half of it, as during an outage (D10).
-        wait_s: The seconds that a 429 asks to wait; None for a 429 that a wait does not help, and for anything else.
+        readable: False if a success is not JSON, or is truncated, as happens during an outage (D10).
+        wait_s: The seconds that a 429 asks to wait; None for a lock-out and for any other response.
     """
 
     status: int | None
@@ -55,9 +58,9 @@ class Attempt(Struct, frozen=True, kw_only=True):
     """The attempt that had the outcome.
 
     Attributes:
-        number: Which attempt of its call it was, from 1.
-        idempotent: The operation does no more when it is processed twice.
-        can_refresh: Another token may be had for it.
+        number: The number of the attempt within its call, from 1.
+        idempotent: True if processing the operation twice has the same effect as once.
+        can_refresh: True if another token can be obtained.
         left_s: The seconds until the call's deadline.
     """
 
@@ -72,17 +75,17 @@ class Return(Struct, frozen=True):
 
 
 class Refresh(Struct, frozen=True):
-    """Send it again with another token."""
+    """Send the request again with another token."""
 
 
 class Retry(Struct, frozen=True):
-    """Send it again after *wait_s* seconds."""
+    """Send the request again after *wait_s* seconds."""
 
     wait_s: float
 
 
 class Pause(Struct, frozen=True):
-    """The server asks to wait *wait_s* seconds (429); then send it again, as the same attempt."""
+    """Wait the *wait_s* seconds that a 429 asks for, then send the request again, as the same attempt."""
 
     wait_s: float
 
@@ -100,7 +103,7 @@ def decide(
     policy: RetryPolicy,
     uniform: Callable[[float, float], float] = random.uniform,
 ) -> Decision:
-    """Return what follows from the outcome of an attempt.
+    """Return the next step after an attempt.
 
     Example:
         >>> decide(Outcome(status=200), Attempt(number=1, idempotent=True), RetryPolicy())
@@ -119,9 +122,9 @@ def decide(
         return Refresh()
     if status is not None and status < 300 and outcome.readable:
         return Return()
-    may_pass = status is None or status < 300 or status in RETRIED_STATUSES
-    may_repeat = attempt.idempotent or not outcome.sent
-    if not (may_pass and may_repeat and attempt.number < policy.max_attempts):
+    is_transient = status is None or status < 300 or status in RETRIED_STATUSES
+    is_safe = attempt.idempotent or not outcome.sent
+    if not (is_transient and is_safe and attempt.number < policy.max_attempts):
         return Fail()
     wait_s = backoff(attempt.number, policy, uniform)
     return Fail() if wait_s > attempt.left_s else Retry(wait_s)
@@ -136,18 +139,18 @@ def backoff(attempt: int, policy: RetryPolicy, uniform: Callable[[float, float],
 
 
 class RetryBudget(Struct, eq=False):
-    """The retries that all calls of a client may still make: a bucket of tokens.
+    """The retries that the calls of a client may still make, as a token bucket.
 
-    A retry takes one, and a call that ends gives back a fifth, with any result. So a server that fails every request
-    gets at most a fifth more requests than there are calls once the reserve is spent, instead of four times as many.
-    The reserve lets everything in flight, at the usual width of 32, make its three retries through a failure that
-    passes. A 429 is not a retry: the rate limiter handles it.
+    A retry takes one, and a call that ends returns a fifth, whatever its result. So once the reserve is spent, a server
+    that fails every request gets at most a fifth more requests than there are calls, instead of four times as many. The
+    reserve is enough for all calls in flight, 32 by default, to make their three retries during a short outage. A 429
+    is not a retry: the rate limiter handles it.
 
     Args:
-        reserve: How many it holds at most, and at first.
-        per_call: How much a call gives back.
+        reserve: The capacity, and the initial content.
+        per_call: The part of a retry that a call returns.
 
-    Source: the proportions are those of the AWS SDKs' standard mode (500 held, 5 for a retry, 1 given back).
+    Source: the proportions are those of the AWS SDKs' standard mode (capacity 500, 5 for a retry, 1 returned).
         https://github.com/boto/botocore/blob/develop/botocore/retries/standard.py
     """
 
@@ -159,7 +162,7 @@ class RetryBudget(Struct, eq=False):
         self.left = self.reserve
 
     def spend(self) -> bool:
-        """Take a retry, and return whether there was one to take."""
+        """Take a retry; return False if there is none left."""
         if self.left < 1:
             return False
         self.left -= 1

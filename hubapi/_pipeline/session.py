@@ -17,12 +17,15 @@ from hubapi.credentials import Credentials
 
 
 class Options(Struct, frozen=True, kw_only=True):
-    """The options of a call; they hold for the logins that it causes, too.
+    """The options of a call, which also apply to the logins that it makes.
 
     Args:
-        deadline_s: Seconds a whole call may take, waits included; None for no deadline.
-        retry: How often and how long it is repeated.
-        concurrency: How many requests may be in flight at once.
+        deadline_s: Seconds that a whole call may take, including waits; None for no deadline.
+        retry: The limits on repeating it.
+        concurrency: The maximum number of requests in flight.
+
+    Example:
+        >>> settings = Settings(options=Options(deadline_s=30.0, concurrency=8))
     """
 
     deadline_s: float | None = None
@@ -31,7 +34,14 @@ class Options(Struct, frozen=True, kw_only=True):
 
 
 class Counters(Struct):
-    """The work of a client and its clones so far."""
+    """The work of a client and its clones so far.
+
+    Attributes:
+        requests: Requests sent, including retries and logins.
+        rate_limited: 429s after which a call waited.
+        retries: Attempts repeated after a failure.
+        logins: Login steps sent.
+    """
 
     requests: int = 0
     rate_limited: int = 0
@@ -49,9 +59,9 @@ class Session:
         transport: Sends requests.
         limits: Time and size limits of an exchange.
         limiter: Keeps requests within the account's rate limit.
-        authentication: The token of each kind of operation.
+        authentication: The token provider for each kind of operation.
         clock: The source of time.
-        token_store: Keeps tokens between hubs and processes.
+        token_store: Shares tokens between hubs and processes.
         hooks: Middleware and events.
     """
 
@@ -73,10 +83,10 @@ class Session:
         return await exchange(self.transport, request)
 
     def with_credentials(self, credentials: Credentials, scim_token: Secret | None) -> "Session":
-        """Return a session of other credentials: it shares everything but the login and the rate limit.
+        """Return a session with other credentials, which shares everything except the login and the rate limit.
 
         Raises:
-            ConfigurationError: the SCIM token holds what no token holds.
+            ConfigurationError: the SCIM token is invalid.
         """
         authentication = authenticate(
             credentials, scim_token, base_url=self.base_url, clock=self.clock, store=self.token_store

@@ -1,1 +1,1 @@
-"""The rate limiter: it decides when the next request may be sent."""
+"""The rate limiter, which decides when the next request may be sent."""

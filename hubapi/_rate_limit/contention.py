@@ -1,55 +1,60 @@
-"""The caution that a budget calls for which other clients use too."""
+"""Contention: other clients that use the same rate limit, and how carefully to use it because of them."""
 
 from msgspec import Struct
 
 STALE_S = 5.0
-"""After a pause as long as this, the last response's reading may no longer hold."""
+"""The age in seconds at which the last response's reading may be out of date."""
 
 _PAUSED_RESERVE, _RESERVE, _HELD = 16, 4, 16
-"""The parts of the limit that are used carefully after a pause, and at most, and that are left free at most."""
+"""The reserve after a pause, the largest reserve, and the most places held free: each is the limit divided by this."""
 
-_RESERVE_FADES, _HELD_FADES = 0.998, 0.998
-"""The share of the caution that remains after each response that shows no other client."""
+_DECAY = 0.998
+"""The factor for the reserve and the held places at each response that shows no other client."""
 
 _CAREFUL = 8
-"""Within the reserve, at most one request in flight for so many places."""
+"""Within the reserve, at most one request is in flight for this many places."""
 
 
 class Contention(Struct):
-    """The evidence of other clients of the same account, as the caution it calls for.
+    """An estimate of the requests of other clients of the same account.
 
-    Nothing announces other clients' requests. But a response with fewer requests remaining than our own can explain
-    shows that there are some, and how many; so does a 429. They may send again between two responses, so:
+    Their requests are not visible. But if a response has fewer requests remaining than our own requests explain, the
+    difference is theirs; a 429 shows that there are some. They may send more between two responses, so:
 
-    - the last places, as many as they once took unseen, are used by a few requests at a time, each waiting for the
-      response of one before it;
-    - the very last ones are left free in a rolling window, in which places return one by one: two more for each 429;
-    - both fade with every response that shows no other client.
+    - The last places, as many as they have taken between two responses (`reserve`), are used by a few requests at a
+      time, each of which waits for the response of an earlier one.
+    - In a rolling window, in which places become free one by one, the very last places are left free (`held`): two more
+      for each 429.
+    - Both decay with every response that shows no other client.
 
-    Without other clients there is no caution, except for one request that goes first after a pause.
+    Without other clients both are zero, and only after a pause does one request go first.
     """
 
     reserve: float = 0.0
     held: float = 0.0
 
     def update(self, taken: int, limit: int) -> None:
-        """Update from the number of places that others certainly took between two readings; 0 or less for none."""
+        """Update from the number of places that other clients certainly took between two readings; at most 0 if none.
+
+        Args:
+            taken: The places that they took.
+            limit: The places of a window.
+        """
         if taken > 0:
             self.reserve = min(max(self.reserve, taken) + 1.0, limit / _RESERVE)
-            return
-        if self.reserve or self.held:
-            self.reserve = _fade(self.reserve, _RESERVE_FADES)
-            self.held = _fade(self.held, _HELD_FADES)
+        else:
+            self.reserve = _decayed(self.reserve)
+            self.held = _decayed(self.held)
 
     def register_refusal(self, limit: int) -> None:
-        """Register a 429 for a request that seemed to have room."""
+        """Register a 429 for a request for which there seemed to be room."""
         self.held = min(self.held + 2.0, limit / _HELD)
 
     def width(self, room: int, limit: int, age_s: float) -> float:
         """Return how many requests may be in flight at once.
 
         Args:
-            room: The places that seem to be left.
+            room: The places that are left by our own estimate.
             limit: The places of a window.
             age_s: The seconds since the last response.
         """
@@ -57,5 +62,5 @@ class Contention(Struct):
         return float("inf") if room > reserve else max(1, room // _CAREFUL)
 
 
-def _fade(amount: float, factor: float) -> float:
-    return amount * factor if amount >= 0.5 else 0.0
+def _decayed(amount: float) -> float:
+    return amount * _DECAY if amount >= 0.5 else 0.0

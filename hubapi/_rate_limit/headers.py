@@ -14,7 +14,7 @@ RETRY_HEADERS = ("x-retry-after", "retry-after", "x-ratelimit-reset")
 
 _NUMBER = re.compile(r"\s*([+-]?\d{1,18}(?:\.\d{1,9})?)\s*(?:[,;]|$)", re.ASCII)
 
-# Readings of a bare number (D7): the documented form is a unix timestamp, the usual one seconds.
+# A bare number (D7) from here on is a Unix timestamp, as documented, in seconds or milliseconds; below, it is a wait.
 _EPOCH_S, _EPOCH_MS = 1e9, 1e12
 
 
@@ -22,9 +22,9 @@ class RateLimit(Struct, frozen=True, kw_only=True):
     """The rate limit as the last response reported it.
 
     Attributes:
-        limit: Requests in a window.
-        remaining: Requests left in it; below zero if other clients, or refused requests, exceeded it (D8).
-        reset_at: When the window resets, by the server's clock.
+        limit: The number of requests that a window allows.
+        remaining: The number of requests left in it; negative if other clients, or refused requests, exceeded it (D8).
+        reset_at: When the window resets, by the server's clock; None if the response did not have it.
     """
 
     limit: int
@@ -33,7 +33,7 @@ class RateLimit(Struct, frozen=True, kw_only=True):
 
 
 class Reading(Struct, frozen=True, kw_only=True):
-    """The rate limit of one response. `reset` and `date` are seconds since the epoch; None if it has none."""
+    """The rate limit of one response. `reset` and `date` are seconds since the epoch; None if it does not have them."""
 
     limit: int
     remaining: int
@@ -42,12 +42,12 @@ class Reading(Struct, frozen=True, kw_only=True):
 
     @property
     def rate_limit(self) -> RateLimit:
-        """The same for callers."""
+        """The public form."""
         return RateLimit(limit=self.limit, remaining=self.remaining, reset_at=from_epoch(self.reset))
 
 
 def read_headers(headers: Mapping[str, str]) -> Reading | None:
-    """Return the rate limit of a response, or None if its headers have none that can be read.
+    """Return the rate limit of a response, or None if it has no readable one.
 
     Args:
         headers: The response's headers, names in lower case.
@@ -71,10 +71,10 @@ def read_headers(headers: Mapping[str, str]) -> Reading | None:
 
 
 def parse_retry_after(headers: Mapping[str, str], local_now: float) -> float | None:
-    """Return how many seconds the server asks to wait from now on, or None if it asks for no wait.
+    """Return the seconds that the server asks to wait from now on, or None if it does not ask for a wait.
 
-    `X-Retry-After` is read first, then `Retry-After`, then `X-RateLimit-Reset`. Points in time are counted from the
-    `Date` of the same response, so that a wrong local clock changes nothing.
+    `X-Retry-After` is read first, then `Retry-After`, then `X-RateLimit-Reset`. Timestamps are relative to the `Date`
+    of the same response, so that a wrong local clock has no effect.
 
     Args:
         headers: The response's headers, names in lower case.
@@ -91,7 +91,7 @@ def parse_retry_after(headers: Mapping[str, str], local_now: float) -> float | N
     for name in RETRY_HEADERS:
         text = headers.get(name, "")
         date = parse_http_date(text)
-        # A header that was sent twice reads "5, 10": the longer wait is never too short.
+        # A repeated header is joined to "5, 10": take the longer wait, which is never too short.
         waits = [_seconds(part, now) for part in text.split(",")] if date is None else [date - now]
         readable = [seconds for seconds in waits if seconds is not None]
         if readable:
@@ -100,7 +100,7 @@ def parse_retry_after(headers: Mapping[str, str], local_now: float) -> float | N
 
 
 def _seconds(text: str, now: float) -> float | None:
-    """Return the wait that a bare number asks for, or None if it makes no sense."""
+    """Return the wait that a bare number asks for, or None if the text is not a valid number."""
     try:
         number = float(text)
     except ValueError:
@@ -112,7 +112,7 @@ def _seconds(text: str, now: float) -> float | None:
     return number - now if number >= _EPOCH_S else number
 
 
-@lru_cache(maxsize=1024)  # each is in many responses
+@lru_cache(maxsize=1024)  # many responses have the same values
 def _number(text: str | None) -> float | None:
     """Return the first number of a header such as `180` or `180;w=60`."""
     found = _NUMBER.match(text or "")

@@ -1,4 +1,4 @@
-"""The rate limiter that every request passes: first come, first served, when the window has room."""
+"""The rate limiter: it gives out permits to send requests, first come, first served, as the window has room."""
 
 import math
 from collections import deque
@@ -20,35 +20,42 @@ from hubapi.errors import RateLimited
 class _Waiter:
     """One request in the queue."""
 
-    max_wait_s: float  # the longest closure it accepts
-    ends: float  # when its deadline is, on the monotonic clock
-    woken: anyio.Event = field(factory=anyio.Event)  # it is first in the queue, or it is refused
+    max_wait_s: float  # the longest wait after a 429 that it accepts
+    deadline: float  # on the monotonic clock
+    woken: anyio.Event = field(factory=anyio.Event)  # set when it is first in the queue, or refused
     refused: bool = False
 
     def accepts(self, seconds: float, now: float) -> bool:
-        return seconds <= self.max_wait_s and now + seconds <= self.ends
+        return seconds <= self.max_wait_s and now + seconds <= self.deadline
 
 
 @define(eq=False)
 class RateLimiter:
     """Keeps all requests of one account at one host within its rate limit.
 
-    Hubs of the same account in one event loop can share a limiter: `AsyncHub(..., limiter=hub.limiter)`.
+    Hubs of the same account in one event loop can share a limiter.
 
-    - Permits are given first come, first served: only the first waiter asks the window, and hands its place on when it
-      leaves, for whatever reason. There is no checkpoint between a permit and the block that releases it.
-    - When a 429 closes the window for longer than a waiter accepts, that waiter fails at once, wherever it is in the
-      queue; so does a request that arrives while the window is closed.
+    - Permits are given first come, first served: only the first waiter in the queue asks the window for room, and wakes
+      the next when it leaves the queue for any reason. There is no checkpoint between a permit and the block that
+      releases it.
+    - If a 429 closes the window for longer than a waiter accepts, that waiter fails at once, wherever it is in the
+      queue. So does a request that arrives while the window is closed.
 
     Args:
-        window_s: The length of the server's window in seconds; Docker Hub counts a minute.
+        window_s: The length of the server's window in seconds; Docker Hub's is a minute.
         clock: The source of time.
+
+    Example:
+        >>> hub = AsyncHub(PersonalAccessToken("moby", "dckr_pat_example"))
+        >>> other = AsyncHub(PersonalAccessToken("moby", "dckr_pat_example"), limiter=hub.limiter)
+        >>> other.limiter is hub.limiter
+        True
     """
 
     window_s: float = 60.0
     clock: Clock = field(factory=SystemClock)
     paused_s: float = field(default=0.0, init=False)
-    """The seconds that requests at the head of the queue have waited for room, in total."""
+    """The total seconds that the requests at the head of the queue have waited for room."""
     _window: Window = field(init=False)
     _queue: deque[_Waiter] = field(factory=deque[_Waiter], init=False)
     _changed: anyio.Event | None = field(default=None, init=False)
@@ -58,7 +65,7 @@ class RateLimiter:
 
     @property
     def state(self) -> RateLimit | None:
-        """The rate limit of the last response that had one; None before the first."""
+        """The rate limit as the last response reported it; None before the first."""
         return self._window.state
 
     @property
@@ -69,24 +76,24 @@ class RateLimiter:
 
     @property
     def known_server_time(self) -> float | None:
-        """The server's clock, in seconds since the epoch; None before the first response with a date."""
+        """The server's clock in seconds since the epoch; None before the first response with a date."""
         ahead_s = self._window.clock.ahead_s
         return None if ahead_s is None else self.clock.monotonic() + ahead_s
 
     def server_time(self) -> float:
-        """Return the server's clock if it is known, else the local one; in seconds since the epoch."""
+        """Return the server's clock in seconds since the epoch; the local clock if it is not known."""
         known = self.known_server_time
         return self.clock.time() if known is None else known
 
-    async def acquire(self, *, max_wait_s: float = math.inf, ends: float = math.inf) -> "Permit":
-        """Wait for a permit to send one request. It is used in a `with` block, which releases it in any case.
+    async def acquire(self, *, max_wait_s: float = math.inf, deadline: float = math.inf) -> "Permit":
+        """Wait for a permit to send one request. Use it in a `with` block, which releases it.
 
         Args:
             max_wait_s: The longest wait, in seconds, that the server may ask for.
-            ends: The caller's deadline, on the monotonic clock.
+            deadline: The caller's deadline, on the clock's monotonic time.
 
         Raises:
-            RateLimited: the server has asked for a longer wait than that.
+            RateLimited: the server has asked for a longer wait.
 
         Example:
             >>> async def send_when_there_is_room(limiter):
@@ -95,7 +102,7 @@ class RateLimiter:
         """
         now = self.clock.monotonic()
         if self._queue or self._window.wait(now) > 0:
-            reservation = await self._wait_in_queue(_Waiter(max_wait_s, ends))
+            reservation = await self._wait_in_queue(_Waiter(max_wait_s, deadline))
         else:
             reservation = self._window.take(now)
         return Permit(self, reservation)
@@ -119,11 +126,11 @@ class RateLimiter:
                 self._queue[0].woken.set()
 
     def mark_sent(self, reservation: Reservation) -> None:
-        """Register that a request is sent now: from here on the server may count it."""
+        """Register that a request is sent now: from now on the server may count it."""
         self._window.mark_sent(reservation, self.clock.monotonic())
 
     def update(self, reservation: Reservation, headers: Mapping[str, str], closed_for: float | None) -> None:
-        """Update the window from a response; refuse the waiters that a 429 would keep too long."""
+        """Update the window from a response; refuse the waiters that do not accept the wait of a 429."""
         now = self.clock.monotonic()
         self._window.update(reservation, now, read_headers(headers), closed_for)
         if closed_for is not None:
@@ -164,7 +171,7 @@ class RateLimiter:
             raise self._rate_limited()
 
     def _rate_limited(self) -> RateLimited:
-        """Return the error of a call that is not sent because the window is closed for too long."""
+        """Return the error of a request that is not sent because the window is closed for too long."""
         seconds = self._window.closed_for(self.clock.monotonic())
         until = from_epoch(self.server_time() + seconds)
         when = f" (until {until:%Y-%m-%d %H:%M:%S} UTC)" if until else ""
@@ -180,7 +187,7 @@ class RateLimiter:
 
 
 class Permit(Struct, eq=False):
-    """The permission to send one request, from the rate limiter's queue to the response."""
+    """Permission to send one request, and to update the rate limiter from its response."""
 
     limiter: RateLimiter
     reservation: Reservation
@@ -201,7 +208,7 @@ class Permit(Struct, eq=False):
         self.limiter.mark_sent(self.reservation)
 
     def mark_unsent(self) -> None:
-        """Register that the request did not reach the server after all."""
+        """Register that the request was not sent after all."""
         self.sent = False
 
     def update(self, headers: Mapping[str, str], closed_for: float | None = None) -> None:

@@ -3,17 +3,17 @@
 The documentation describes a fixed minute, the server counts a rolling one (D8), and other clients may share either.
 The model finds out which, and never sends a request without knowing that there is room for it:
 
-- Every response has the number of requests that remained when it was made. Which of our own requests were counted
-  before it is only certain for those that did not overlap with it in time, so the number that remains now has two lower
-  bounds: the best of the latest responses, less all that may have been counted after it; and the lowest of them, one of
-  which was counted last, less what is still in flight. The better one holds.
-- In a rolling window each request of our own frees a place a window after its response arrived, at the latest.
+- Every response has the number of requests that remained when it was made. It certainly counts our earlier requests
+  only if they did not overlap with it, so the number that remains now has two lower bounds: the highest reading of the
+  latest responses, less all requests that may have been counted after it; and their lowest reading, since one of them
+  was counted last, less the requests in flight. The higher bound is used.
+- In a rolling window each of our requests frees its place at the latest a window after its response arrived.
 - In a fixed window all places return at once. One request goes first: a window after the response that opened it, or
   at the reset time if another client opened it.
-- `reset` shows which kind it is: it stands still in a fixed window and moves on with time in a rolling one.
+- `reset` shows the kind of window: it stays the same in a fixed window, and advances with time in a rolling one.
 - After a 429 nothing is sent until the time that the server asked for; then one probe is sent, and the rest wait.
 - If other clients use the same budget, the last places are used with care (`hubapi._rate_limit.contention`).
-- A request that was given up may have been counted, or may be yet: it is deducted until later responses settle it.
+- An abandoned request may have been counted, or may still be: it is deducted until later responses settle it.
 """
 
 import math
@@ -32,20 +32,20 @@ _SAME_S = 1.5
 """Resets closer together than this are the same, rounded up or down."""
 
 _STILL_S = 3.0
-"""A reset that has stood still for so long belongs to a fixed window."""
+"""A reset that has not changed for this long belongs to a fixed window."""
 
 _EARLY_S = 4.0
-"""A window that began with a request of ours ends a window later, though its reset may be so much sooner: that of a
-rolling one is always 58 s from now (D8), and a time may be rounded down."""
+"""A window that one of our requests opened ends a window later, although its reset may be up to this much earlier: in a
+rolling window it is always 58 s from now (D8), and it may be rounded down."""
 
 _LATE_S = 5.0
-"""The time for which a request that was given up may still be on its way to the server."""
+"""The time for which an abandoned request may still be on its way to the server."""
 
 _AGAIN_S, _AGAIN_CAP_S = 0.5, 30.0
-"""The least wait after a 429, doubled by each refused probe, in case the time it asks for is past already."""
+"""The minimum wait after a 429, doubled by each refused probe, in case the time that it asks for has passed."""
 
 FORGET_S = 180.0
-"""The least time to keep a `Date` reading; at most it is twice as long."""
+"""The minimum time to keep a `Date` reading; the maximum is twice as long."""
 
 _RESOLUTION_S = 1.0  # of `Date`
 
@@ -55,9 +55,9 @@ class ServerClock(Struct):
 
     - The server wrote its date before we read it: its clock is at least `date - read` ahead. As dates are whole
       seconds, the best of many responses is tighter than any one.
-    - It wrote it after we sent the request, and cut off less than a second: its clock is at most `date + 1 - sent`
+    - It wrote it after we sent the request, and truncated less than a second: its clock is at most `date + 1 - sent`
       ahead. If that contradicts the bound, the clock was set back, and the estimate starts again.
-    - Readings are forgotten after some minutes, so that the bound follows clocks that drift apart.
+    - Readings are dropped after some minutes, so that the bound follows clocks that drift apart.
     """
 
     _recent: float = -math.inf
@@ -80,12 +80,12 @@ class ServerClock(Struct):
 
 
 class Reservation(Struct, eq=False):
-    """A place in the window for one request. A probe is sent alone, to see if there is room again."""
+    """A place in the window for one request. A probe is sent alone, to find out if there is room again."""
 
     sent: float
-    done_before: int  # our own with a response by then: the response certainly counts them
+    done_before: int  # our requests with a response by then: this response certainly counts them
     settled_before: int  # how many of these were lost
-    number: int  # of ours, this included
+    number: int  # of our requests, including this one
     room: int  # the places that were certainly left
     probe: bool = False
 
@@ -156,7 +156,7 @@ class Window(Struct, eq=False):
             width = self._contention.width(room, self._latest.limit, now - self._bounds[-1].read)
             return 0.0 if self._in_flight < width else math.inf
         if not self._in_flight and room + self._lost - self._settled_before > self._held:
-            return 0.0  # what was lost may never have been counted
+            return 0.0  # lost requests may never have been counted
         if self._kind == "rolling" and self._responses:
             return max(0.0, self._responses[0][0] + self.window_s - now)
         # It is a fixed window, or other clients hold every place: one request goes first when it should have reset.
@@ -164,7 +164,7 @@ class Window(Struct, eq=False):
         return math.inf if waits_for_ours else max(0.0, self._over() - now)
 
     def available(self, now: float) -> int:
-        """Return how many requests may be sent now, by the responses and our own record."""
+        """Return how many requests may be sent now, according to the responses and our own count."""
         while self._settling and self._settling[0] <= now:
             self._settling.popleft()
             self._settled += 1
@@ -189,12 +189,12 @@ class Window(Struct, eq=False):
         reservation.sent, reservation.done_before, reservation.settled_before = now, self._done, self._settled
 
     def cancel(self, reservation: Reservation) -> None:
-        """Count a request as never made: the server cannot have seen it."""
+        """Count a request as not sent: the server can't have received it."""
         self._taken -= 1
         self._leave(reservation)
 
     def lose(self, reservation: Reservation, now: float) -> None:
-        """Count a request as lost, without a response. The server may have counted it, or may do so yet."""
+        """Count a request as lost, without a response. The server may have counted it, or may still do so."""
         self._lost += 1
         self._settling.append(now + _LATE_S)
         self._leave(reservation)
@@ -297,7 +297,7 @@ class Window(Struct, eq=False):
         self._reset, self._reset_read, self._opened = reset, now, first
 
     def _over(self) -> float:
-        """Return when the window ends, if it is a fixed one."""
+        """Return when the window ends, assuming that it is fixed."""
         surely = self._reset_read if self._reset is not None else self._bounds[-1].read
         surely += self.window_s
         if self._reset is None or self.clock.ahead_s is None:

@@ -45,7 +45,7 @@ class LogRequests:
             until_ns: The latest time.
 
         Raises:
-            HubError: of the kind that fits.
+            HubError: the call failed.
         """
         page, response = await self._send(
             RawPage,
@@ -118,7 +118,7 @@ class LogRequests:
     async def _send(self, result: type[T], call: Callable[[Client], Awaitable[object]]) -> tuple[T, Response]:
         """Send the operation of an endpoint function, and read its response as another type."""
         operation = (await operation_of(call)).with_result(result)
-        return await self._pipeline.send_and_keep(replace(operation, id=self._operation))
+        return await self._pipeline.send_with_response(replace(operation, id=self._operation))
 
     @property
     def clock(self) -> Clock:

@@ -48,7 +48,7 @@ class Callers:
     ) -> None:
         """Send one request; without headers it gets no response."""
         try:
-            with await self.limiter.acquire(max_wait_s=max_wait_s, ends=ends) as permit:
+            with await self.limiter.acquire(max_wait_s=max_wait_s, deadline=ends) as permit:
                 self.acquired.append((name, round(self.clock.monotonic(), 3)))
                 permit.mark_sent()
                 await self.clock.sleep(takes_s)
