@@ -52,24 +52,24 @@ def _secret(value: str | Secret | None) -> Secret | None:
 
 @frozen(kw_only=True)
 class Settings:
-    """The settings of a hub, for its whole life.
+    """The settings of a hub and its clones.
 
     Args:
         options: The options of its calls; `with_options` changes them for some.
-        connect_s: Seconds to connect in: name look-up, proxy and TLS handshake together.
-        read_s: Seconds that may pass without a byte of a response.
-        max_response_bytes: The largest body of a response, as it comes and when decoded. A larger success is a
+        connect_s: Seconds to establish a connection, including name lookup, proxy and TLS handshake.
+        read_s: Seconds that may pass without a byte being sent or received.
+        max_response_bytes: The largest response body in bytes, both as received and decoded. A larger success raises a
             `DecodeError`, and the rest of it is not read.
-        ssl_context: Verifies servers; None for the certificates that `SSL_CERT_FILE` or `SSL_CERT_DIR` names, or else
+        ssl_context: Verifies servers; None for the certificates of `SSL_CERT_FILE` or `SSL_CERT_DIR`, or else
             certifi's. Add a client certificate with `ssl_context.load_cert_chain(file)`.
         proxy: The URL of a proxy for all requests, such as `http://user:password@proxy:3128` or, with
             `pip install httpx[socks]`, `socks5://proxy`. None for the one that `HTTPS_PROXY`, `HTTP_PROXY` or
-            `ALL_PROXY` names, unless `NO_PROXY` exempts the host or it is this machine.
+            `ALL_PROXY` sets, unless `NO_PROXY` exempts the host or it is this machine.
         window_s: The length of the server's rate-limit window in seconds; Docker Hub's is a minute.
         user_agent: The `User-Agent` header. Docker's firewall refuses those of some libraries (D10).
-        allow_http: Allow `http://` to other hosts than this machine. Tokens then travel unencrypted.
-        middleware: Wraps every attempt: an async callable of the request, without its token and body, and of the
-            callable that sends it on. It may add headers, measure, or raise.
+        allow_http: Allow `http://` to hosts other than this machine. Tokens are then sent unencrypted.
+        middleware: Wraps every attempt: an async callable that takes the request, without its token and body, and the
+            callable that sends it. It may add headers, measure, or raise.
         on_event: Called with each event: attempts, retries, pauses, logins. Its first exception is logged, and none
             stops a call.
 
@@ -79,7 +79,7 @@ class Settings:
         >>> settings = Settings(middleware=traced, on_event=print)
 
     Raises:
-        ConfigurationError: a value can't work.
+        ConfigurationError: a value is invalid.
     """
 
     options: Options = field(factory=Options)
@@ -95,7 +95,7 @@ class Settings:
     on_event: Callable[[Event], object] | None = None
 
     def __attrs_post_init__(self) -> None:
-        if self.proxy is None:  # whose password a traceback would show: it is a local of the generated constructor
+        if self.proxy is None:  # otherwise a traceback would show its password, a local of the generated `__init__`
             _check(self)
 
 
@@ -107,10 +107,9 @@ class AsyncHub:
 
     Args:
         credentials: How to authenticate; without credentials the hub reads public repositories.
-        scim_token: The token of the SCIM routes, which take no other.
+        scim_token: The token of the SCIM routes, which accept no other.
         base_url: The API's base URL.
-        transport: A transport of httpx or httpx2 to send through, or an object with the methods of `Transport`; it
-            stays yours to close.
+        transport: A transport of httpx or httpx2, or an object with the methods of `Transport`. You close it.
         limiter: The rate limiter of another hub of the same account, to share it.
         token_store: Keeps tokens for other hubs and processes of the same credentials and base URL, such as
             `FileTokenStore(directory)`.
@@ -118,7 +117,7 @@ class AsyncHub:
         clock: The source of time, for tests.
 
     Raises:
-        ConfigurationError: an argument can't work.
+        ConfigurationError: an argument is invalid.
 
     Example:
         >>> async def main():
@@ -163,7 +162,7 @@ class AsyncHub:
         )
         self._pipeline = Pipeline(session, settings.options)
 
-    # A group is loaded at its first use: its models take longer to make than the hub itself.
+    # A group is loaded at its first use: defining its models takes longer than creating the hub.
 
     @cached_property
     def access_tokens(self) -> "AccessTokens":
@@ -218,7 +217,7 @@ class AsyncHub:
             **options: Other arguments of `AsyncHub`.
 
         Raises:
-            ConfigurationError: half of a pair is missing, two ways to log in are given, or one can't work.
+            ConfigurationError: half of a pair is missing, more than one login is set, or a value is invalid.
         """
         options.setdefault("scim_token", scim_token_from_env())
         options.setdefault("base_url", os.environ.get("HUBAPI_BASE_URL") or BASE_URL)
@@ -250,10 +249,13 @@ class AsyncHub:
         """Return a clone with other options; it shares the connections, the token and the rate limiter.
 
         Args:
-            deadline: Seconds a whole call may take, waits included.
-            max_attempts: How often one call is sent at most; 429s don't count.
+            deadline: Seconds that a whole call may take, including waits.
+            max_attempts: The maximum number of times a call is sent; 429s don't count.
             max_retry_after: The longest wait, in seconds, that the server may ask for.
-            concurrency: How many requests of the clone may be in flight at once.
+            concurrency: The maximum number of requests of the clone in flight.
+
+        Example:
+            >>> quick = AsyncHub().with_options(deadline=2.0, max_attempts=2)
         """
         old = self._pipeline.options
         retry = replace(
@@ -270,14 +272,14 @@ class AsyncHub:
         return self._clone(self._pipeline.with_options(options))
 
     def with_credentials(self, credentials: Credentials, *, scim_token: str | Secret | None = None) -> "AsyncHub":
-        """Return a clone with other credentials: a login and a rate limit of its own, over the same transport.
+        """Return a clone with other credentials, and so with its own login and rate limit, on the same transport.
 
         Args:
             credentials: How the clone authenticates.
             scim_token: The token of the SCIM routes.
 
         Raises:
-            ConfigurationError: an argument can't work.
+            ConfigurationError: an argument is invalid.
 
         Example:
             >>> async def tags_of_two(hub):
@@ -289,7 +291,7 @@ class AsyncHub:
 
     def _clone(self, pipeline: Pipeline) -> "AsyncHub":
         clone = copy.copy(self)
-        vars(clone).clear()  # of the groups, which hold the pipeline they were made with
+        vars(clone).clear()  # the cached groups have the other pipeline
         clone._pipeline = pipeline  # noqa: SLF001 - of its own class
         return clone
 
@@ -301,7 +303,7 @@ class AsyncHub:
     async def aclose(self) -> None:
         """End the calls in flight with a `NoResponseError`, and close every connection.
 
-        Clones are closed with it. It may be called again, also at the same time; a transport of yours stays open.
+        Its clones are closed too, but not a transport that you passed. It may be called again, even concurrently.
 
         Raises:
             ConfigurationError: the hub was used in another event loop: close it there.
@@ -329,7 +331,7 @@ def _check(settings: Settings) -> None:
         value: object = getattr(settings, name)
         if isinstance(value, bool) or not isinstance(value, int | kinds) or not value > 0:
             raise ConfigurationError(f"Settings({name}=) is {value!r}: give a number above 0")
-    context: object = getattr(settings, "ssl_context")  # noqa: B009 - whatever it is, not what it should be
+    context: object = getattr(settings, "ssl_context")  # noqa: B009 - its actual type, not the declared one
     if not isinstance(context, ssl.SSLContext | None):
         raise ConfigurationError(f"Settings(ssl_context=) is a {type(context).__name__}: give an ssl.SSLContext")
 

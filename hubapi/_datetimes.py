@@ -23,7 +23,7 @@ _GO_TIME = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d+)?) ([+-]\d{4})
 
 
 def to_aware(value: datetime | date | None) -> datetime | None:
-    """Return what a caller passed as an aware datetime: of a date, its first moment in UTC.
+    """Return a caller's datetime or date as an aware datetime; a date becomes midnight UTC.
 
     Raises:
         ConfigurationError: a datetime has no time zone.
@@ -38,14 +38,14 @@ def to_aware(value: datetime | date | None) -> datetime | None:
 
 
 def from_epoch(seconds: float | None) -> datetime | None:
-    """Return seconds since the epoch as a datetime in UTC, or None if no calendar reaches it."""
+    """Return seconds since the epoch as a datetime in UTC, or None if `datetime` can't represent it."""
     try:
         return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError):
         return None
 
 
-@lru_cache(maxsize=64)  # every response has a date, and many have the same
+@lru_cache(maxsize=64)  # every response has a date, and many have the same one
 def parse_http_date(text: str | None) -> float | None:
     """Return an HTTP date as seconds since the epoch, or None if it is not one.
 
@@ -76,7 +76,7 @@ def parse_timestamp(text: str) -> datetime:
     if found:
         text = f"{found[1]}T{found[2]}{found[3][:3]}:{found[3][3:]}"
     try:
-        # First, so that this and the codec's fast path round a nanosecond alike.
+        # msgspec first, so that nanoseconds are rounded as in the codec's fast path.
         parsed = msgspec.convert(text, datetime)
     except msgspec.ValidationError:
         parsed = datetime.fromisoformat(text.strip())
@@ -87,7 +87,7 @@ def format_timestamp(value: datetime) -> str:
     """Return an aware datetime as RFC 3339, in UTC.
 
     Raises:
-        ConfigurationError: it has no time zone, or UTC has no date for it.
+        ConfigurationError: it has no time zone, or is not within the years 1 to 9999 in UTC.
     """
     if value.tzinfo is None:
         raise ConfigurationError(f"{value!r} has no time zone; give an aware datetime, for example with tzinfo=UTC")
@@ -99,10 +99,10 @@ def format_timestamp(value: datetime) -> str:
 
 
 def timestamp_ns(text: str) -> int:
-    """Return a timestamp in any form of the server's in nanoseconds since the epoch (D6).
+    """Return a timestamp, in any form that the server sends, in nanoseconds since the epoch (D6).
 
     Raises:
-        ValueError: it is none.
+        ValueError: the text is not a timestamp.
     """
     if found := _UTC_TIMESTAMP.fullmatch(text):
         whole, fraction = found.groups()
@@ -111,7 +111,7 @@ def timestamp_ns(text: str) -> int:
 
 
 def parse_ns(text: str) -> int | None:
-    """Return what `timestamp_ns` does, or None if the text is no timestamp."""
+    """Return a timestamp in nanoseconds since the epoch, or None if the text is not a timestamp."""
     try:
         return timestamp_ns(text)
     except ValueError:
@@ -129,7 +129,7 @@ def from_ns(time_ns: int) -> datetime:
 
 
 def utc_day(text: str) -> str | None:
-    """Return the day of a timestamp in UTC, such as `2026-01-31`; None if the text is no timestamp.
+    """Return the day of a timestamp in UTC, such as `2026-01-31`; None if the text is not a timestamp.
 
     Example:
         >>> utc_day("2026-01-31T23:30:00-01:00")
@@ -147,7 +147,7 @@ def _begins_with_day(text: str) -> bool:
 
 
 def parse_day(text: str) -> date | None:
-    """Return a day such as `2026-01-31` as a date; None if it is no day of any calendar."""
+    """Return a day such as `2026-01-31` as a date; None if the text is not a valid date."""
     try:
         return date.fromisoformat(text)
     except ValueError:
@@ -155,10 +155,10 @@ def parse_day(text: str) -> date | None:
 
 
 def check_zone(text: str) -> None:
-    """Refuse a text that is no timestamp with a time zone.
+    """Check that a text is a timestamp with a time zone.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not.
     """
     if datetime.fromisoformat(text).tzinfo is None:
         raise ValueError(f"{text!r} has no time zone")

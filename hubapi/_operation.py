@@ -73,13 +73,16 @@ class _Builder:
 async def operation_of(call: Callable[[Client], Awaitable[T]]) -> Operation[T]:
     """Return the operation that an endpoint function sends, without sending it.
 
-    For callers that need the response beside the result, such as a login or an export.
+    For callers that also need the response, such as a login or an export.
 
     Args:
-        call: Calls the endpoint function with the client it is given.
+        call: Calls the endpoint function with the client that it is given.
+
+    Raises:
+        TypeError: it did not call an endpoint function.
     """
     try:
         await call(_Builder())
     except _BuiltError as built:
         return built.operation
-    raise TypeError("this is no call of an endpoint function: it sent nothing")
+    raise TypeError("not a call of an endpoint function: it sent nothing")
