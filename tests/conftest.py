@@ -1,4 +1,4 @@
-"""What every test may use: both event loops, and a fake Docker Hub with one organisation."""
+"""Fixtures for all tests: both event loops, and a fake Docker Hub with one organisation."""
 
 from collections.abc import AsyncIterator
 
@@ -24,6 +24,6 @@ def fake() -> FakeHub:
 
 @pytest.fixture
 async def clock(anyio_backend: str) -> AsyncIterator[VirtualClock]:
-    """A clock whose time passes only when everybody waits for it."""
+    """A clock whose time passes only while all tasks wait for it."""
     async with VirtualClock() as clock:
         yield clock

@@ -1,4 +1,4 @@
-"""What can't work is refused before anything is sent, in words that never show a secret."""
+"""Invalid credentials are refused before anything is sent, in errors that never show a secret."""
 
 import copy
 import pickle
@@ -23,7 +23,7 @@ from hubapi import (
 from hubapi._secret import Secret
 from hubapi.credentials import credentials_from_env, scim_token_from_env
 
-# The frames of the package: its folder, whatever the checkout around it is called.
+# To find the frames of the package, whatever the name of the checkout.
 PACKAGE = str(Path(hubapi.__file__).parent)
 KEY = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
 TOKEN = "dckr_pat_canary-4711"
@@ -45,7 +45,7 @@ def nothing_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def shown_by(error: BaseException) -> str:
-    """What a log would show of an error, with the locals of every frame but this test's own."""
+    """Return the error as a log would show it, with the locals of the package's frames."""
     found = traceback.TracebackException.from_exception(error, capture_locals=True)
     found.stack = traceback.StackSummary.from_list(
         [frame for frame in found.stack if frame.filename.startswith(PACKAGE)]
@@ -58,7 +58,7 @@ def shown_by(error: BaseException) -> str:
 
 @pytest.mark.parametrize("make", [MAKERS[1], MAKERS[2], MAKERS[3]])
 @pytest.mark.parametrize(
-    ("spoil", "what"),
+    ("token", "problem"),
     [
         ("canary-4711\n", "a line break at position 12 of 12"),
         ("\r\ncanary-4711", "a line break at position 1 of 13"),
@@ -72,36 +72,36 @@ def shown_by(error: BaseException) -> str:
         ("", "is empty"),
     ],
 )
-def test_what_no_token_holds_is_refused(make: Callable[[str], object], spoil: str, what: str) -> None:
-    """White space, line breaks and anything outside ASCII: the message says what and where, and never the token."""
-    with pytest.raises(ConfigurationError, match=what) as caught:
-        make(spoil)
+def test_a_token_with_an_invalid_character_is_refused(make: Callable[[str], object], token: str, problem: str) -> None:
+    """The message has the kind and the position of the character, but never the token."""
+    with pytest.raises(ConfigurationError, match=problem) as caught:
+        make(token)
 
     assert "canary" not in shown_by(caught.value)
 
 
 @pytest.mark.parametrize("make", [MAKERS[0], MAKERS[1], MAKERS[3]])
-def test_an_organisations_token_has_its_own_credentials(make: Callable[[str], object]) -> None:
-    """A `dckr_oat_` token fails at the users' login (D19): the message says what to use instead."""
+def test_an_organisation_token_needs_its_own_credentials(make: Callable[[str], object]) -> None:
+    """The users' login refuses a `dckr_oat_` token (D19): the message says what to use instead."""
     with pytest.raises(ConfigurationError, match=r"use OrgAccessToken\(org, token\)") as caught:
         make("dckr_oat_canary")
 
     assert "canary" not in shown_by(caught.value)
 
 
-def test_a_personal_access_token_is_no_bearer() -> None:
+def test_a_personal_access_token_is_no_static_token() -> None:
     """It has to be exchanged first."""
     with pytest.raises(ConfigurationError, match=r"use PersonalAccessToken\(username, token\)"):
         StaticToken(TOKEN)
 
 
 def test_a_token_from_the_environment_may_be_missing() -> None:
-    """`os.environ.get` gives None where there is none: that is an empty token, not a crash."""
+    """`os.environ.get` may return None: this is an empty token, not a crash."""
     with pytest.raises(ConfigurationError, match="the personal access token is empty"):
         PersonalAccessToken("moby", None)  # type: ignore[arg-type]
 
 
-def test_the_scim_token_is_looked_at_too() -> None:
+def test_the_scim_token_is_validated_too() -> None:
     """Like any other token."""
     with pytest.raises(ConfigurationError, match="the SCIM token has a line break at position 7") as caught:
         AsyncHub(scim_token="canary\n")
@@ -113,14 +113,14 @@ def test_the_scim_token_is_looked_at_too() -> None:
 
 
 @pytest.mark.parametrize("password", [" ", "pässwörd", "a\nb", "日本", "\u2603"])
-def test_a_password_may_be_anything(password: str) -> None:
-    """White space and any alphabet are a password's own business."""
+def test_a_password_may_have_any_characters(password: str) -> None:
+    """White space and any alphabet are allowed."""
     assert password == Password("moby", password).password.reveal()
 
 
 @pytest.mark.parametrize("password", ["", "canary\udc80"])
 def test_a_password_must_be_text(password: str) -> None:
-    """An empty one, or one that is no Unicode, can't be sent."""
+    """An empty one, or one that is not valid Unicode, can't be sent."""
     with pytest.raises(ConfigurationError, match="the password is") as caught:
         Password("moby", password)
 
@@ -130,15 +130,15 @@ def test_a_password_must_be_text(password: str) -> None:
 @pytest.mark.parametrize("name", ["", "mo by", "moby\n", " moby", "mo\x00by"])
 @pytest.mark.parametrize("make", [Password, PersonalAccessToken, OrgAccessToken])
 def test_a_name_has_no_white_space(make: Callable[[str, str], object], name: str) -> None:
-    """A line break at its end is a common mistake."""
+    """A line break at the end is a common mistake."""
     with pytest.raises(ConfigurationError, match="pass only the name"):
         make(name, "canary")
 
 
-# --- two factors
+# --- second factor
 
 
-def test_a_totp_secret_is_read_as_people_write_it() -> None:
+def test_a_totp_secret_may_be_formatted() -> None:
     """With spaces, in lower case, with padding: the code is that of RFC 6238, appendix B."""
     written = ["GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ", KEY.lower(), f" {KEY}==\n"]
 
@@ -147,28 +147,28 @@ def test_a_totp_secret_is_read_as_people_write_it() -> None:
 
 
 @pytest.mark.parametrize("key", ["", "canary!1", "189", KEY[:8], f"{KEY}A"])
-def test_a_totp_secret_that_is_none_is_refused(key: str) -> None:
-    """Digits that base32 lacks, too few, half a byte: said at once, not at the first login."""
+def test_an_invalid_totp_secret_is_refused(key: str) -> None:
+    """Digits that base32 lacks, too few, half a byte: at once, not at the first login."""
     with pytest.raises(ConfigurationError, match="TOTP secret") as caught:
         Totp(key)
 
     assert "canary" not in shown_by(caught.value).lower()
 
 
-def test_without_pyotp_totp_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """pyotp is an extra."""
+def test_the_error_without_pyotp_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a user knows what to install."""
     monkeypatch.setitem(__import__("sys").modules, "pyotp.totp", None)
 
     with pytest.raises(ConfigurationError, match=r"pip install 'hubapi-client\[totp\]'"):
         Totp(KEY)
 
 
-# --- nothing shows
+# --- secrets
 
 
 @pytest.mark.parametrize("make", MAKERS)
 def test_credentials_show_no_secret(make: Callable[[str], object]) -> None:
-    """Not in a repr, a format or a pickle; a copy is as good as the original."""
+    """Not in a repr, a format or a pickle; a copy equals the original."""
     credentials = make(KEY)
 
     assert KEY not in f"{credentials!r} {credentials} {credentials:}"
@@ -179,8 +179,8 @@ def test_credentials_show_no_secret(make: Callable[[str], object]) -> None:
         pickle.dumps(credentials)
 
 
-def test_a_secret_is_shown_to_nobody() -> None:
-    """Whatever is done with it short of `reveal`."""
+def test_a_secret_is_shown_by_reveal_only() -> None:
+    """Not by a repr, a format, a pickle or a traceback."""
     secret = Secret("canary")
 
     assert "canary" not in f"{secret} {secret!r} {secret!s:>9} {secret:>9} {[secret]} {dir(secret)}"
@@ -210,10 +210,10 @@ def test_a_secret_is_shown_to_nobody() -> None:
         ({"USERNAME": "", "ORG": ""}, Anonymous()),
     ],
 )
-def test_the_environment_says_who(
+def test_credentials_are_read_from_the_environment(
     monkeypatch: pytest.MonkeyPatch, environ: Mapping[str, str], expected: Credentials
 ) -> None:
-    """One secret, and the name that goes with it; an empty variable is none."""
+    """One secret, and the name that belongs to it; an empty variable counts as unset."""
     for name, value in environ.items():
         monkeypatch.setenv(f"HUBAPI_{name}", value)
 
@@ -240,10 +240,10 @@ def test_the_environment_says_who(
         ({"USERNAME": "moby", "PASSWORD": "canary", "BASE_URL": "hub.docker.com"}, "base_url is 'hub.docker.com'"),
     ],
 )
-def test_mistakes_in_the_environment_are_named(
+def test_errors_name_the_wrong_variables_of_the_environment(
     monkeypatch: pytest.MonkeyPatch, environ: Mapping[str, str], message: str
 ) -> None:
-    """Half of a pair, two ways at once, what can't be sent: the variables by name, and never a secret."""
+    """Half of a pair, two secrets at once, invalid characters: the variables by name, but never a secret."""
     for name, value in environ.items():
         monkeypatch.setenv(f"HUBAPI_{name}", value)
 
@@ -253,8 +253,8 @@ def test_mistakes_in_the_environment_are_named(
     assert "canary" not in shown_by(caught.value)
 
 
-def test_the_scim_token_comes_from_the_environment_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Apart from the others: the SCIM routes take no other bearer."""
+def test_the_scim_token_is_read_from_the_environment_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Independently of the credentials: the SCIM routes accept no other token."""
     assert scim_token_from_env() is None
     monkeypatch.setenv("HUBAPI_SCIM_TOKEN", "scim")
     assert Secret("scim") == scim_token_from_env()

@@ -1,4 +1,4 @@
-"""Which module may import which, and what importing the package costs."""
+"""The import rules of the package's modules, and the cost of importing it."""
 
 import ast
 import subprocess
@@ -16,10 +16,10 @@ import hubapi.models
 
 ROOT = Path(hubapi.__file__).parent
 
-# From the ground up: a module imports from its own layer or from those above it in this list, never from one below.
+# From the bottom up: a module imports from its own layer or from earlier ones in this list, never from a later one.
 LAYERS: list[tuple[str, set[str]]] = [
     (
-        "the ground",
+        "basics",
         {"hubapi._version", "hubapi.errors", "hubapi._lazy", "hubapi._operation", "hubapi._clock", "hubapi._files"},
     ),
     ("secrets and dates", {"hubapi._secret", "hubapi._datetimes"}),
@@ -46,7 +46,7 @@ LAYERS: list[tuple[str, set[str]]] = [
         },
     ),
 ]
-MAY_SPEAK = {
+HTTP_LIBRARIES = {
     "hubapi._transport.fast": {"httpx", "pyqwest"},  # httpx reads the environment's proxies and certificates
     "hubapi._transport.httpx": {"httpx"},
     "hubapi._transport.pool": {"httpx"},
@@ -105,14 +105,14 @@ IMPORTS = [found for module in MODULES for found in imports_of(module)]
 
 
 def layer(module: str) -> int:
-    """The layer of the longest prefix that one has."""
+    """Return the layer of the module, by its longest prefix in `LAYERS`."""
     known = {prefix: number for number, (_, prefixes) in enumerate(LAYERS) for prefix in prefixes}
     parts = module.split(".")
     return next(known[name] for end in range(len(parts), 0, -1) if (name := ".".join(parts[:end])) in known)
 
 
 def test_the_imports_were_read() -> None:
-    """Otherwise the tests below would pass by reading nothing."""
+    """Otherwise the tests below would pass without any import."""
     assert len(MODULES) > 50
     assert Import("hubapi._client", "hubapi._pipeline.pipeline", False, False) in IMPORTS
     assert Import("hubapi._generated.endpoints.scim", "hubapi._generated.models.scim", False, False) in IMPORTS
@@ -121,7 +121,7 @@ def test_the_imports_were_read() -> None:
 
 
 def test_imports_point_one_way() -> None:
-    """No part knows the parts that are built of it; the package's lazy names are no imports of its own."""
+    """No part imports a part built on it; the lazy names of the package don't count as its imports."""
     wrong = [
         f"{found.importer} ({LAYERS[layer(found.importer)][0]}) imports {found.imported} "
         f"({LAYERS[layer(found.imported)][0]})"
@@ -133,7 +133,7 @@ def test_imports_point_one_way() -> None:
 
 
 def test_there_is_no_import_cycle() -> None:
-    """Between modules, imports for types and in functions included; the package's lazy names are no imports."""
+    """Between modules, including imports for types and in functions, but not the lazy names of the package."""
     graph: dict[str, set[str]] = {}
     for found in IMPORTS:
         if found.imported.partition(".")[0] == "hubapi" and found.importer != "hubapi":
@@ -142,39 +142,41 @@ def test_there_is_no_import_cycle() -> None:
     TopologicalSorter(graph).prepare()  # raises CycleError
 
 
-def test_each_library_that_speaks_http_has_one_place() -> None:
-    """A successor of one of them would change that, and the fake."""
+def test_each_http_library_is_imported_in_one_place() -> None:
+    """To replace a library, only this place and the fake have to change."""
     libraries = {"httpx", "httpx2", "httpcore", "httptools", "h11", "pyqwest"}
-    spoken = {
+    used = {
         (found.importer, library) for found in IMPORTS if (library := found.imported.partition(".")[0]) in libraries
     }
-    allowed = {(importer, library) for importer, library in spoken if library in MAY_SPEAK.get(room(importer), set())}
+    allowed = {
+        (importer, library) for importer, library in used if library in HTTP_LIBRARIES.get(owner(importer), set())
+    }
 
-    assert set() == spoken - allowed
-    assert {room(importer) for importer, _ in spoken} == set(MAY_SPEAK)
+    assert set() == used - allowed
+    assert {owner(importer) for importer, _ in used} == set(HTTP_LIBRARIES)
 
 
-def room(module: str) -> str:
-    """The package of the edges that a module stands in, or the module."""
+def owner(module: str) -> str:
+    """Return the package of the edges that contains the module, or the module itself."""
     return "hubapi.testing" if module.startswith("hubapi.testing.") else module
 
 
 @pytest.mark.parametrize("library", ["asyncio", "trio", "sniffio", "requests", "aiohttp", "pydantic"])
-def test_nobody_imports_an_event_loop_or_another_client(library: str) -> None:
-    """Everything waits through anyio."""
+def test_no_module_imports_an_event_loop_or_another_client(library: str) -> None:
+    """All waiting is done through anyio."""
     assert [] == [found.importer for found in IMPORTS if found.imported.partition(".")[0] == library]
 
 
-def test_the_inside_knows_nothing_of_the_edges() -> None:
-    """Extras are needed by edges alone."""
+def test_only_the_edges_import_extras() -> None:
+    """The rest has to work without them."""
     extras = {"click", "rich", "jwt", "starlette", "uvicorn", "pyotp", "fastapi", "pytest"}
     users = {found.importer for found in IMPORTS if found.imported.partition(".")[0] in extras and not found.late}
 
     assert [] == sorted(name for name in users if LAYERS[layer(name)][0] != "edges")
 
 
-def test_generated_code_is_imported_by_those_who_send_it() -> None:
-    """The logins, the exports and the resources, and `models`, which re-exports; all others take what these return."""
+def test_generated_code_is_imported_only_where_requests_are_sent() -> None:
+    """By logins, exports and resources; and by `models`, which re-exports it."""
     users = {
         found.importer.removeprefix("hubapi.").partition(".")[0]
         for found in IMPORTS
@@ -192,15 +194,15 @@ def run(code: str) -> str:
 
 @pytest.mark.parametrize("statement", ["import hubapi", "import hubapi.models", "import hubapi; dir(hubapi)"])
 def test_importing_the_package_loads_nothing_heavy(statement: str) -> None:
-    """What a program does not use costs it nothing."""
+    """A program does not pay for what it does not use."""
     heavy = ["httpx", "attr", "attrs", "msgspec", "cattrs", "anyio", "asyncio"]
     code = f"import sys; {statement}; print([name for name in {heavy} if name in sys.modules])"
 
     assert "[]" == run(code)
 
 
-def test_a_model_loads_its_own_group_alone() -> None:
-    """And neither HTTP nor the rest of the client."""
+def test_a_model_loads_only_its_own_group() -> None:
+    """Neither HTTP nor the rest of the client."""
     code = (
         "import sys; from hubapi.models import Tag; "
         "print(sorted(n for n in sys.modules if n.startswith('hubapi._generated.models.') or n == 'httpx'))"
@@ -209,8 +211,8 @@ def test_a_model_loads_its_own_group_alone() -> None:
     assert "['hubapi._generated.models.repositories']" == run(code)
 
 
-def test_the_public_names_are_listed_sorted_and_are_there() -> None:
-    """`__all__`, `dir` and what type checkers see are one list."""
+def test_the_public_names_are_sorted_and_exist() -> None:
+    """`__all__`, `dir` and the names for type checkers are equal."""
     tree = ast.parse(MODULES["hubapi"].read_text(encoding="utf-8"))
     typed = {
         alias.asname or alias.name
@@ -227,14 +229,14 @@ def test_the_public_names_are_listed_sorted_and_are_there() -> None:
     assert [] == [name for name in public if not hasattr(hubapi, name)]
 
 
-def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
-    """As of any module."""
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    """As in any module."""
     with pytest.raises(AttributeError, match="module 'hubapi' has no attribute 'Nothing'"):
         hubapi.Nothing  # noqa: B018
 
 
 def test_every_model_is_public_under_its_own_name() -> None:
-    """All that the generator wrote, imported when asked for."""
+    """Each model that the generator wrote is imported on first use."""
     written = {
         node.name
         for module, path in MODULES.items()
@@ -248,7 +250,7 @@ def test_every_model_is_public_under_its_own_name() -> None:
 
 
 def test_every_public_error_is_exported() -> None:
-    """The whole tree, so that `except` needs one import."""
+    """So that `except` clauses need one import."""
     from hubapi import errors
 
     tree = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, Exception)}

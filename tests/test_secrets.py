@@ -1,6 +1,6 @@
 """No secret is ever shown: not in a repr, a message, a log, a traceback with its locals, an event or a pickle.
 
-Each secret is a canary, a text that stands nowhere else. Whatever is shown at any stage of any failure is searched.
+Each secret is a canary, a text that occurs nowhere else. All that is shown during any failure is searched for it.
 """
 
 import base64
@@ -74,7 +74,7 @@ CREDENTIALS: dict[str, Callable[[], Credentials]] = {
 
 @define
 class Witness:
-    """Collects all that anybody is shown."""
+    """Records all that is shown, and checks it for secrets."""
 
     shown: list[str] = field(factory=list[str], repr=False)
 
@@ -82,9 +82,9 @@ class Witness:
         self.shown += [f"{thing!r} {thing!s}" for thing in things]
 
     def see_error(self, error: BaseException) -> None:
-        """Its words, its attributes, its pickle, and the tracebacks of its whole chain, with every local variable.
+        """Record the message, attributes and pickle of an error, and the tracebacks of its chain with all locals.
 
-        The frames of the tests are left out: they must know the canaries.
+        The frames of the tests are left out, because they contain the canaries.
         """
         self.see(error)
         self.shown.append(str(vars(error)))
@@ -92,7 +92,7 @@ class Witness:
             self.shown += [pickle.dumps(error, 0).decode("latin-1"), pickle.dumps(error).decode("latin-1")]
         for link in chain(error):
             rendered = traceback.TracebackException.from_exception(link, capture_locals=True, compact=False)
-            rendered.__cause__ = rendered.__context__ = None  # each link is rendered by itself
+            rendered.__cause__ = rendered.__context__ = None  # each error of the chain is rendered separately
             frames = [frame for frame in rendered.stack if "/tests/" not in frame.filename]
             self.shown += [f"{frame.name} {frame.locals}" for frame in frames]
 
@@ -103,7 +103,7 @@ class Witness:
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
-    """An error and all it came of."""
+    """Yield an error, its causes and contexts, and the errors of its groups."""
     seen: set[int] = set()
     todo: list[BaseException | None] = [error]
     while todo:
@@ -131,13 +131,13 @@ def witness(caplog: pytest.LogCaptureFixture) -> Iterator[Witness]:
 def hub_for(
     credentials: Credentials, script: httpx.AsyncBaseTransport | None, witness: Witness, **options: Any
 ) -> AsyncHub:
-    """A hub that shows the witness all its hooks see."""
+    """Return a hub whose hooks pass all they see to the witness."""
 
     async def middleware(request: AttemptRequest, call_next: CallNext) -> AttemptResponse:
         witness.see(request)
-        answer = await call_next(request.with_headers({"x-trace": "1"}))
-        witness.see(answer)
-        return answer
+        response = await call_next(request.with_headers({"x-trace": "1"}))
+        witness.see(response)
+        return response
 
     base_url = options.pop("base_url", "https://hub.docker.com")
     clock = options.pop("clock", None)
@@ -153,8 +153,8 @@ def hub_for(
     )
 
 
-async def failing(call: Callable[[], Awaitable[object]], witness: Witness) -> None:
-    """Make a call and show the witness its result or its error."""
+async def record(call: Callable[[], Awaitable[object]], witness: Witness) -> None:
+    """Make a call and record its result or its error."""
     try:
         witness.see(await call())
     except HubError as error:
@@ -166,7 +166,7 @@ PENDING = json({"detail": "second factor", "login_2fa_token": CANARIES["pending"
 
 
 async def echo(request: httpx.Request) -> Canned:
-    """A debug page that repeats what it was sent."""
+    """Return a debug page that repeats the request."""
     return text(f"<html><title>{request.headers.get('authorization')}</title>{dict(request.headers)}", 500)
 
 
@@ -185,12 +185,12 @@ FAILURES: dict[str, Reply] = {
     "429": json({"detail": "slow down"}, 429, **{"retry-after": "9999"}),
     "500": json({"message": "oops"}, 500),
     "HTML": text("<html><title>Sorry</title>"),
-    "half": Canned(200, b'{"token": "x', {"content-type": "application/json"}),
+    "half a body": Canned(200, b'{"token": "x', {"content-type": "application/json"}),
     "other JSON": json([CANARIES["jwt"], CANARIES["created"]]),
     "other types": json({"token": {"is": CANARIES["jwt"]}, "access_token": [CANARIES["jwt"]], "uuid": {}}),
     "a created token": json({"token": CANARIES["created"], "is_active": "maybe"}),
     "a success": json({"token": CANARIES["created"], "token_label": "ci"}),
-    "no compression": text(b"\x1f\x8b\x08 cut off", **{"content-encoding": "gzip"}),
+    "broken compression": text(b"\x1f\x8b\x08 cut off", **{"content-encoding": "gzip"}),
     "a cookie": json({}, 500, **{"set-cookie": CANARIES["jwt"], "www-authenticate": CANARIES["jwt"]}),
     "a redirect": Canned(302, b"", {"location": f"https://evil.example/?token={CANARIES['jwt']}"}),
 }
@@ -198,19 +198,19 @@ FAILURES: dict[str, Reply] = {
 
 @pytest.mark.parametrize("credentials", sorted(CREDENTIALS.keys() - {"static"}))
 @pytest.mark.parametrize("failure", FAILURES)
-async def test_a_login_that_fails_shows_nothing(credentials: str, failure: str, witness: Witness) -> None:
-    """In its first step and its second."""
+async def test_a_login_that_fails_shows_no_secret(credentials: str, failure: str, witness: Witness) -> None:
+    """In its first step or its second."""
     for before in ([], [PENDING]):
         async with VirtualClock() as clock:
             hub = hub_for(CREDENTIALS[credentials](), Script([*before, FAILURES[failure]]), witness, clock=clock)
-            await failing(lambda: hub.access_tokens.get("u"), witness)  # noqa: B023 - called at once
-            await failing(lambda: hub.access_tokens.get("u"), witness)  # noqa: B023 - a remembered refusal
+            await record(lambda: hub.access_tokens.get("u"), witness)  # noqa: B023 - called at once
+            await record(lambda: hub.access_tokens.get("u"), witness)  # noqa: B023 - a remembered refusal
 
 
 @pytest.mark.parametrize("credentials", ["password", "second factor", "oat", "static"])
 @pytest.mark.parametrize("failure", [*FAILURES, "echo", "echo in JSON"])
-async def test_a_call_that_fails_shows_nothing(credentials: str, failure: str, witness: Witness) -> None:
-    """A read, a write whose answer is a new token, a SCIM call, and any route."""
+async def test_a_call_that_fails_shows_no_secret(credentials: str, failure: str, witness: Witness) -> None:
+    """A read, a write that returns a new token, a SCIM call, and a raw request."""
     reply = {"echo": echo, "echo in JSON": echo_json}.get(failure) or FAILURES[failure]
     login = {"static": [], "second factor": [PENDING, LOGGED_IN]}.get(credentials, [LOGGED_IN])
     calls: list[Callable[[AsyncHub], Awaitable[object]]] = [
@@ -223,16 +223,16 @@ async def test_a_call_that_fails_shows_nothing(credentials: str, failure: str, w
         async with VirtualClock() as clock:
             hub = hub_for(CREDENTIALS[credentials](), Script([*login, reply]), witness, clock=clock)
             if failure == "a success" and call is calls[3]:
-                continue  # the caller asked for the JSON itself
+                continue  # the caller gets the JSON itself
             if failure in {"other JSON", "other types", "a created token"} and call is calls[3]:
                 continue
-            await failing(lambda: call(hub), witness)  # noqa: B023 - called at once
+            await record(lambda: call(hub), witness)  # noqa: B023 - called at once
             session = hub._pipeline.session
             witness.see(hub, hub.raw, hub.access_tokens, hub._pipeline, session, getattr(session, "__dict__", ""))
 
     async with VirtualClock() as clock:
         hub = hub_for(CREDENTIALS[credentials](), Script([reply]), witness, clock=clock)
-        await failing(lambda: hub.scim.get_user("u"), witness)
+        await record(lambda: hub.scim.get_user("u"), witness)
 
 
 async def never(request: httpx.Request) -> Canned:
@@ -242,22 +242,22 @@ async def never(request: httpx.Request) -> Canned:
 
 @pytest.mark.parametrize("credentials", CREDENTIALS)
 @pytest.mark.parametrize("stage", ["login", "call"])
-async def test_a_deadline_shows_nothing(credentials: str, stage: str, witness: Witness) -> None:
-    """While it logs in, or waits for the answer."""
+async def test_a_deadline_shows_no_secret(credentials: str, stage: str, witness: Witness) -> None:
+    """During a login, or while it waits for the response."""
     login: list[Reply] = [] if stage == "login" or credentials == "static" else [LOGGED_IN]
     async with VirtualClock() as clock:
         hub = hub_for(CREDENTIALS[credentials](), Script([*login, never]), witness, clock=clock, deadline_s=5.0)
-        await failing(lambda: hub.access_tokens.get("u"), witness)
+        await record(lambda: hub.access_tokens.get("u"), witness)
 
 
 @pytest.mark.parametrize("credentials", ["password", "second factor", "pat", "oat", "static"])
-async def test_a_cancellation_over_real_sockets_shows_nothing(credentials: str, witness: Witness) -> None:
-    """Its traceback would go through httpcore, whose locals hold the headers as they are sent."""
-    there = anyio.Event()
+async def test_a_cancellation_over_real_sockets_shows_no_secret(credentials: str, witness: Witness) -> None:
+    """Its traceback would go through httpcore, which has the headers in its locals."""
+    received = anyio.Event()
 
     async def silent(stream: anyio.abc.SocketStream) -> None:
         await stream.receive()
-        there.set()
+        received.set()
         await anyio.sleep_forever()
 
     async with serving(silent) as url, hub_for(CREDENTIALS[credentials](), None, witness, base_url=url) as hub:
@@ -271,67 +271,67 @@ async def test_a_cancellation_over_real_sockets_shows_nothing(credentials: str, 
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(call)
-            await there.wait()
+            await received.wait()
             tasks.cancel_scope.cancel()
 
 
 @pytest.mark.parametrize(
-    "speech", [b"", b"garbage\r\n\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{", b"HTTP/1.1 200 OK\r\nx"]
+    "reply", [b"", b"garbage\r\n\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{", b"HTTP/1.1 200 OK\r\nx"]
 )
 @pytest.mark.parametrize("credentials", ["password", "static"])
-async def test_a_failure_over_real_sockets_shows_nothing(credentials: str, speech: bytes, witness: Witness) -> None:
-    """Whatever of the layers below failed, its frames are gone."""
+async def test_a_failure_over_real_sockets_shows_no_secret(credentials: str, reply: bytes, witness: Witness) -> None:
+    """The frames of the layers below are removed."""
 
     async def handle(stream: anyio.abc.SocketStream) -> None:
         await stream.receive()
-        if speech:
-            await stream.send(speech)
+        if reply:
+            await stream.send(reply)
 
     async with serving(handle) as url, hub_for(CREDENTIALS[credentials](), None, witness, base_url=url) as hub:
-        await failing(lambda: hub.with_options(max_attempts=1).access_tokens.get("u"), witness)
+        await record(lambda: hub.with_options(max_attempts=1).access_tokens.get("u"), witness)
 
 
 @pytest.mark.parametrize("bad", ["canary-static\n", "canary-static\u00e9", "canary-static\ud800", "canary-static\0"])
 async def test_a_token_that_can_not_be_sent_is_not_shown(bad: str, witness: Witness) -> None:
-    """Wherever it is found out."""
+    """Wherever the error is detected."""
 
     async def call() -> object:
         hub = AsyncHub(StaticToken(bad), scim_token="x", transport=Script([Canned(200)]))
         return await hub.raw.request("GET", "/v2/x")
 
-    await failing(call, witness)
+    await record(call, witness)
 
 
 @pytest.mark.parametrize("bad", ["canary-password\ud800", "canary-password\0\n"])
 async def test_a_password_that_can_not_be_sent_is_not_shown(bad: str, witness: Witness) -> None:
-    """The encoder's own error would hold it."""
+    """The error of the encoder would contain it."""
 
     async def call() -> object:
         hub = AsyncHub(Password("moby", bad), transport=Script([json({"detail": "no"}, 401)]))
         return await hub.access_tokens.get("u")
 
-    await failing(call, witness)
+    await record(call, witness)
 
 
-async def test_a_whole_session_over_loopback_shows_nothing(witness: Witness) -> None:
-    """Log in, list, fail, be refused: against the fake over real HTTP, with every logger at DEBUG."""
+async def test_a_whole_session_over_loopback_shows_no_secret(witness: Witness) -> None:
+    """A login, a list, failures and refusals over real HTTP, with every logger at DEBUG."""
     fake = FakeHub(seed=7)
     fake.add_user("moby", password=CANARIES["password"], tokens=[CANARIES["pat"]])
     fake.add_org("acme", owners=["moby"], tokens=[CANARIES["oat"]], events=30)
     for name in ("password", "pat", "oat"):
         async with fake.serve() as url, hub_for(CREDENTIALS[name](), None, witness, base_url=url) as hub:
-            await failing(lambda: hub.audit_logs.list("acme").collect(), witness)
-            await failing(lambda: hub.audit_logs.actions("nobody"), witness)
-            await failing(lambda: hub.raw.request("GET", "/v2/nothing"), witness)
+            await record(lambda: hub.audit_logs.list("acme").collect(), witness)
+            await record(lambda: hub.audit_logs.actions("nobody"), witness)
+            await record(lambda: hub.raw.request("GET", "/v2/nothing"), witness)
             fake.revoke_tokens()
-            await failing(lambda: hub.audit_logs.list("acme").first(), witness)
+            await record(lambda: hub.audit_logs.list("acme").first(), witness)
             token = await hub._pipeline.session.authentication.providers["bearer"].token(no_login)
             assert token.secret.reveal() not in "".join(witness.shown)
             witness.see(token, hub)
 
 
-def test_no_credential_and_no_model_shows_its_secret() -> None:
-    """Neither a repr nor a text of what holds one."""
+def test_credentials_and_models_show_no_secret() -> None:
+    """Neither their repr nor their string."""
     witness = Witness()
     witness.see(*(make() for make in CREDENTIALS.values()))
     witness.see(
@@ -346,15 +346,15 @@ def test_no_credential_and_no_model_shows_its_secret() -> None:
 
 
 @pytest.mark.parametrize("name", CREDENTIALS)
-def test_no_credential_is_pickled(name: str) -> None:
-    """It would stand in the pickle."""
+def test_credentials_are_not_pickled(name: str) -> None:
+    """The pickle would contain the secret."""
     with pytest.raises(TypeError, match="not pickled"):
         pickle.dumps(CREDENTIALS[name]().__getattribute__("password" if "Password" in repr(CREDENTIALS[name]())
                                                           else "token"))  # fmt: skip
 
 
-def test_the_witness_would_see_a_leak() -> None:
-    """A local variable of a frame outside the tests is found, however far down the chain."""
+def test_the_witness_detects_a_leak() -> None:
+    """In a local of a frame outside the tests, anywhere in the chain."""
 
     def leak() -> None:
         scope: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""As an asyncio service uses the package, with pytest-asyncio and respx: no anyio in sight."""
+"""An asyncio service that uses the package, with pytest-asyncio and respx, but without anyio."""
 
 import asyncio
 
@@ -14,11 +14,11 @@ TAGS = "https://hub.docker.com/v2/namespaces/library/repositories/python/tags"
 
 
 @respx.mock
-async def test_many_calls_are_awaited_together() -> None:
-    """Calls gathered from one hub each get their own answer, with the bearer, on the real base URL."""
+async def test_calls_can_be_gathered() -> None:
+    """Each gets its own response, with the token, at the real base URL."""
     for minor in range(20):
-        answer = httpx.Response(200, json={"name": f"3.{minor}", "images": [], "v2": True})
-        respx.get(f"{TAGS}/3.{minor}", headers={"authorization": "Bearer a.b.c"}).mock(return_value=answer)
+        response = httpx.Response(200, json={"name": f"3.{minor}", "images": [], "v2": True})
+        respx.get(f"{TAGS}/3.{minor}", headers={"authorization": "Bearer a.b.c"}).mock(return_value=response)
 
     async with AsyncHub(StaticToken("a.b.c")) as hub:
         tags = await asyncio.gather(*(hub.repositories.get_tag("library", "python", f"3.{n}") for n in range(20)))
@@ -27,8 +27,8 @@ async def test_many_calls_are_awaited_together() -> None:
 
 
 @respx.mock
-async def test_a_task_can_be_cancelled_with_a_timeout() -> None:
-    """asyncio's own timeout ends a call; the hub goes on."""
+async def test_a_call_can_be_cancelled_by_a_timeout() -> None:
+    """`asyncio.timeout` ends the call; the hub can be used further."""
     respx.get(f"{TAGS}/slow").mock(side_effect=lambda _: asyncio.sleep(3600))
     respx.head(f"{TAGS}/fast").mock(return_value=httpx.Response(200))
 
@@ -39,22 +39,22 @@ async def test_a_task_can_be_cancelled_with_a_timeout() -> None:
         assert await hub.repositories.has_tag("library", "python", "fast")
 
 
-async def test_what_takes_the_place_of_httpx_s_transport_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As pytest-httpx does; and only as long as it does."""
+async def test_a_patch_of_the_transport_of_httpx_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As by pytest-httpx; and only while it is applied."""
 
-    async def answer(_: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
+    async def respond(_: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, json={"name": request.url.path.rpartition("/")[2], "images": []})
 
     async with AsyncHub(StaticToken("a.b.c"), base_url="http://127.0.0.1:1").with_options(max_attempts=1) as hub:
         with monkeypatch.context() as patch:
-            patch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", answer)
+            patch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", respond)
             assert "3.13" == (await hub.repositories.get_tag("library", "python", "3.13")).name
         with pytest.raises(NotSentError):
             await hub.repositories.get_tag("library", "python", "3.13")
 
 
-async def test_what_is_not_mocked_says_so() -> None:
-    """respx lets nothing through to the network that no route is for."""
+async def test_a_request_without_a_mock_fails() -> None:
+    """respx sends no request without a route to the network."""
     async with respx.mock, AsyncHub(StaticToken("a.b.c")) as hub:
         with pytest.raises(respx.models.AllMockedAssertionError):
             await hub.repositories.get_tag("library", "python", "3.13")

@@ -1,7 +1,7 @@
-"""`nox -s fuzz`: schemathesis asks a FakeHub whatever the corrected description allows, and much that it forbids.
+"""`nox -s fuzz`: schemathesis sends a FakeHub requests that the corrected description allows, and many that it forbids.
 
-Every answer is held against that description: no crash, no status, media type or shape that it does not have. What is
-asked, and how much of it, stands in `schemathesis.toml`; options of `schemathesis run` may be added to the command.
+Each response is checked against the description: no crash, and no undescribed status, media type or shape. The requests
+and their number are configured in `schemathesis.toml`; options of `schemathesis run` may be added to the command.
 """
 
 import json
@@ -27,7 +27,7 @@ UNLIMITED = RateLimitPolicy(10**9)
 
 
 def description() -> dict[str, Any]:
-    """The corrected description, with the answers of the fake that it is known to lack."""
+    """Return the corrected description, with the responses of the fake that it is known to lack."""
     for name, statuses in UNDESCRIBED.items():
         for status in statuses:
             schema = {"application/json": {"schema": {"$ref": STAND_INS[status]}}}
@@ -35,16 +35,16 @@ def description() -> dict[str, Any]:
     return DOCUMENT
 
 
-def known(fake: FakeHub, clock: VirtualClock, url: str) -> dict[str, Any]:
-    """What no generator would guess, for the configuration."""
+def known_values(fake: FakeHub, clock: VirtualClock, url: str) -> dict[str, Any]:
+    """Return the values for the configuration that no generator would guess."""
     with httpx.Client(base_url=url) as client:
-        bearer = client.post("/v2/users/login", json={"username": "moby", "password": PASSWORD}).json()["token"]
-        tokens = client.get("/v2/access-tokens", headers={"authorization": f"Bearer {bearer}"}).json()["results"]
-        half_in = client.post("/v2/users/login", json={"username": "whale", "password": PASSWORD}).json()
+        token = client.post("/v2/users/login", json={"username": "moby", "password": PASSWORD}).json()["token"]
+        tokens = client.get("/v2/access-tokens", headers={"authorization": f"Bearer {token}"}).json()["results"]
+        pending_login = client.post("/v2/users/login", json={"username": "whale", "password": PASSWORD}).json()
     return {
-        "bearer": bearer,
+        "bearer": token,
         "password": PASSWORD,
-        "half_in": half_in["login_2fa_token"],
+        "pending_login": pending_login["login_2fa_token"],
         "code": TOTP(TOTP_SECRET).at(int(clock.time())),
         "tokens": [token["uuid"] for token in tokens],
         "scim_token": SCIM_TOKEN,
@@ -52,34 +52,34 @@ def known(fake: FakeHub, clock: VirtualClock, url: str) -> dict[str, Any]:
     }
 
 
-def never_done(requests: Sequence[RequestRecord]) -> set[str]:
-    """The operations that always refused: nothing was learned of what they answer."""
-    done = {(record.method, record.operation) for record in requests if 200 <= record.status < 300}
+def never_successful(requests: Sequence[RequestRecord]) -> set[str]:
+    """Return the operations without a successful response, which are not covered."""
+    successful = {(record.method, record.operation) for record in requests if 200 <= record.status < 300}
     return {
         name
         for name, described in OPERATIONS.items()
-        if (described.method, name.removeprefix("authentication.")) not in done
+        if (described.method, name.removeprefix("authentication.")) not in successful
     }
 
 
 def main(options: list[str]) -> int | str:
-    """Run schemathesis; return its exit status, or what else was wrong."""
-    for name in ("hubapi.testing", "uvicorn.error"):  # which warn of wrong requests; those are the point
+    """Run schemathesis; return its exit status or an error message."""
+    for name in ("hubapi.testing", "uvicorn.error"):  # they warn of invalid requests, which are intended here
         logging.getLogger(name).setLevel(logging.ERROR)
-    clock = VirtualClock()  # stands still, so that every run is the same
+    clock = VirtualClock()  # its time does not advance, so that runs are reproducible
     fake = filled(clock=clock, limit=UNLIMITED, anonymous_limit=UNLIMITED, max_failed_logins=10**9)
-    # In a folder of its own: it looks there for its configuration, and leaves files behind.
+    # In its own folder, from which schemathesis reads its configuration, and in which it leaves files.
     with tempfile.TemporaryDirectory() as folder, fake.serve_in_thread() as url:
-        # JSON's strings and lists are TOML's.
-        values = {name: json.dumps(value) for name, value in known(fake, clock, url).items()}
+        # Strings and lists in JSON are valid TOML.
+        values = {name: json.dumps(value) for name, value in known_values(fake, clock, url).items()}
         Path(folder, CONFIG.name).write_text(Template(CONFIG.read_text()).substitute(values))
         Path(folder, "corrected.json").write_text(json.dumps(description()))
-        own = len(fake.requests)
+        setup = len(fake.requests)
         command = [sys.executable, "-m", "schemathesis.cli", "run", "corrected.json", "--url", url, *options]
         status = subprocess.run(command, check=False, cwd=folder).returncode
-        missing = never_done(fake.requests[own:])
+        missing = never_successful(fake.requests[setup:])
     if missing and not options:
-        return f"never answered with success: {', '.join(sorted(missing))}"
+        return f"no successful response: {', '.join(sorted(missing))}"
     return status
 
 

@@ -1,4 +1,4 @@
-"""FastTransport: its options, and what is missing; the rest is in `conformance`."""
+"""The options of FastTransport, and its own behaviour; the rest is in `conformance`."""
 
 import sys
 from pathlib import Path
@@ -20,16 +20,16 @@ def get(url: str, identity: str = "", limits: Limits | None = None) -> Request:
     return Request(method="GET", url=url, identity=identity, limits=limits or Limits())
 
 
-async def test_without_pyqwest(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error says what to install."""
+async def test_the_error_without_pyqwest_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a user knows what to install."""
     fast._load.cache_clear()
     monkeypatch.setitem(sys.modules, "pyqwest", None)
     with pytest.raises(ConfigurationError, match=r"pip install hubapi-client\[fast\]"):
         FastTransport()
 
 
-async def test_it_is_a_transport_of_a_hub() -> None:
-    """The hub leaves it open for the next one, which is another identity and shares no connection."""
+async def test_a_hub_uses_it_and_leaves_it_open() -> None:
+    """The next hub has another identity, and shares no connection."""
     async with serving(respond) as server, FastTransport() as transport:
         for _ in range(2):
             async with AsyncHub(StaticToken("x"), base_url=server.url, transport=transport) as hub:
@@ -38,8 +38,8 @@ async def test_it_is_a_transport_of_a_hub() -> None:
     assert [0, 1] == server.over
 
 
-async def test_a_certificate_of_the_client(tmp_path: Path) -> None:
-    """For a server that asks for one."""
+async def test_a_client_certificate_is_sent(tmp_path: Path) -> None:
+    """To a server that requires one."""
     ours, theirs = Authority(tmp_path / "ours.pem"), Authority(tmp_path / "theirs.pem")
     certificate, key = theirs.client("moby@example.com")
     async with serving(respond, ours.server_for(theirs, "127.0.0.1")) as server:
@@ -50,8 +50,8 @@ async def test_a_certificate_of_the_client(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("options", [{"ca": b"no PEM"}, {"client_certificate": b"x", "client_key": "hunter2"}])
-async def test_certificates_that_are_none(options: dict[str, bytes | str]) -> None:
-    """Found before anything is sent."""
+async def test_invalid_certificates_are_refused(options: dict[str, bytes | str]) -> None:
+    """Before anything is sent."""
     async with FastTransport(**options) as transport:  # type: ignore[arg-type]
         with pytest.raises(ConfigurationError) as caught:
             await transport.send(get("https://127.0.0.1/"))
@@ -60,8 +60,8 @@ async def test_certificates_that_are_none(options: dict[str, bytes | str]) -> No
 
 
 @pytest.mark.parametrize("proxy", ["gopher://moby:hunter2@p", "http://p:x", "http://"])
-async def test_a_proxy_that_is_none(proxy: str) -> None:
-    """The same, and its password is not shown."""
+async def test_an_invalid_proxy_is_refused(proxy: str) -> None:
+    """Its password is not shown."""
     async with FastTransport(proxy=proxy) as transport:
         with pytest.raises((ConfigurationError, NotSentError)) as caught:
             await transport.send(get("http://hub.test/"))
@@ -69,14 +69,14 @@ async def test_a_proxy_that_is_none(proxy: str) -> None:
     assert "hunter2" not in str(caught.value)
 
 
-async def test_a_proxy_without_a_scheme() -> None:
-    """It is one of HTTP."""
+async def test_a_proxy_without_a_scheme_is_an_http_proxy() -> None:
+    """As for the default transport."""
     async with proxying(None) as proxy, FastTransport(proxy=proxy.url.partition("//")[2]) as transport:
         assert b"{}" == (await transport.send(get("http://hub.test/"))).content
 
 
-async def test_many_identities() -> None:
-    """No more than 64 are kept, each with its connections."""
+async def test_at_most_64_identities_are_kept() -> None:
+    """Each has its own connections."""
     async with serving(respond) as server, FastTransport() as transport:
         for number in range(70):
             await transport.send(get(server.url, identity=str(number)))
@@ -84,8 +84,8 @@ async def test_many_identities() -> None:
         await server.until(lambda: len(server.ended) >= 6)
 
 
-async def test_connections_are_kept_over_time_limits_that_are_the_same() -> None:
-    """Other limits are another client."""
+async def test_requests_with_equal_time_limits_share_a_connection() -> None:
+    """Each set of limits has its own client."""
     async with serving(respond) as server, FastTransport() as transport:
         for seconds in (5, 5, 6, 6):
             await transport.send(get(server.url, limits=Limits(read_s=seconds)))
@@ -110,7 +110,7 @@ anyio.run(main)
 
 
 async def test_a_process_exits_cleanly_right_after_its_last_request() -> None:
-    """Although pyqwest's threads are at work: without a wait at exit some of these crash."""
+    """pyqwest's threads are still busy: without a wait at exit some of these processes crash."""
     async with serving(respond) as server:
         for _ in range(4):
             await anyio.run_process([sys.executable, "-c", EXITING, server.url])

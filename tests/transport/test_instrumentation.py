@@ -1,4 +1,4 @@
-"""Which tools see hubapi's requests, through which transport: the table of `docs/instrumentation.md`, tried."""
+"""The table of `docs/instrumentation.md`: which tools see the requests of which transport."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -30,7 +30,7 @@ Watching: TypeAlias = Callable[[str, pytest.FixtureRequest], AbstractContextMana
 
 @pytest.fixture(scope="module")
 def spans() -> Iterator[InMemorySpanExporter]:
-    """What OpenTelemetry records. A process has one provider for good, so at the end it drops what comes."""
+    """The recorder of OpenTelemetry. A process has one provider for good, so it discards spans after these tests."""
     exporter = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
@@ -140,8 +140,10 @@ SEES = {(tool, transport): transport in SEEN[tool] for tool in TOOLS for transpo
 @pytest.mark.httpx_mock(assert_all_responses_were_requested=False)
 @pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("tool", TOOLS)
-async def test_a_tool_sees_the_requests_or_not(request: pytest.FixtureRequest, tool: str, transport: str) -> None:
-    """A tool that mocks sees it instead of the server; a request that a tool does not see goes to the server."""
+async def test_a_tool_sees_the_requests_as_documented(
+    request: pytest.FixtureRequest, tool: str, transport: str
+) -> None:
+    """A tool that mocks replaces the server; a request that it does not see reaches the server."""
     mocks = tool.startswith("respx") or tool == "pytest-httpx"
     theirs = TRANSPORTS[transport]()
     async with serving(respond) as server, AsyncHub(StaticToken("x"), base_url=server.url, transport=theirs) as hub:
@@ -156,11 +158,13 @@ async def test_a_tool_sees_the_requests_or_not(request: pytest.FixtureRequest, t
     assert len(server.requests) == (0 if mocks and expected else 1)
 
 
-def test_the_table_of_the_page_is_what_was_tried() -> None:
-    """A cell begins with yes where a tool sees the requests, with no where it doesn't."""
+def test_the_documented_table_is_the_tested_one() -> None:
+    """A cell begins with yes if the tool sees the requests, and with no if it doesn't."""
     rows = [re.split(r"\s*\|\s*", line.strip("| \n")) for line in PAGE.read_text("utf-8").splitlines() if "|" in line]
     head, _, *body = rows
     assert list(TRANSPORTS) == head[1:]
-    told = {(row[0], name): row[place].startswith("yes") for row in body for place, name in enumerate(head[1:], 1)}
+    documented = {
+        (row[0], name): row[place].startswith("yes") for row in body for place, name in enumerate(head[1:], 1)
+    }
 
-    assert told == SEES
+    assert documented == SEES
