@@ -21,7 +21,7 @@ from hubapi._pipeline.pipeline import Pipeline
 from hubapi._pipeline.session import Counters, Options, Session
 from hubapi._rate_limit.headers import RateLimit
 from hubapi._rate_limit.limiter import RateLimiter
-from hubapi._secret import Secret
+from hubapi._secret import Secret, optional_secret
 from hubapi._transport.httpx import HttpxTransport
 from hubapi._transport.proxy import is_loopback
 from hubapi._transport.select import AnyTransport, as_transport
@@ -44,10 +44,6 @@ if TYPE_CHECKING:
     from hubapi._resources.scim import Scim
 
 BASE_URL = "https://hub.docker.com"
-
-
-def _secret(value: str | Secret | None) -> Secret | None:
-    return Secret(value) if value else None
 
 
 @frozen(kw_only=True)
@@ -87,7 +83,7 @@ class Settings:
     read_s: float = 60.0
     max_response_bytes: int = 64 << 20
     ssl_context: ssl.SSLContext | None = field(default=None, repr=False)
-    proxy: Secret | None = field(default=None, converter=_secret)
+    proxy: Secret | None = field(default=None, converter=optional_secret)
     window_s: float = 60.0
     user_agent: str = f"hubapi/{__version__}"
     allow_http: bool = False
@@ -137,7 +133,7 @@ class AsyncHub:
         settings: Settings | None = None,
         clock: Clock | None = None,
     ) -> None:
-        scim_token = Secret(scim_token) if scim_token else None  # at once: a traceback shows this frame's locals
+        scim_token = optional_secret(scim_token)  # at once: a traceback shows this frame's locals
         settings = settings or Settings()
         _check(settings)
         clock = clock or SystemClock()
@@ -286,7 +282,7 @@ class AsyncHub:
             ...     other = hub.with_credentials(PersonalAccessToken("gordon", "dckr_pat_example"))
             ...     return [await some.repositories.has_tags("moby", "private") for some in (hub, other)]
         """
-        scim_token = Secret(scim_token) if scim_token else None  # at once: a traceback shows this frame's locals
+        scim_token = optional_secret(scim_token)  # at once: a traceback shows this frame's locals
         return self._clone(self._pipeline.with_credentials(credentials, scim_token))
 
     def _clone(self, pipeline: Pipeline) -> "AsyncHub":

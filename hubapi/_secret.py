@@ -67,6 +67,11 @@ def _bytes(secret: Secret) -> bytes:
     return secret.reveal().encode("utf-8", "surrogatepass")
 
 
+def optional_secret(value: str | Secret | None) -> Secret | None:
+    """Wrap a plain text at once; None for nothing or an empty text."""
+    return Secret(value) if value else None
+
+
 def check_token(token: Secret, what: str) -> None:
     """Check that a token is printable ASCII, and not, for example, read from a file with its line break.
 

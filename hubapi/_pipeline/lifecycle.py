@@ -15,6 +15,7 @@ import anyio.lowlevel
 from attrs import define, field
 
 from hubapi._clock import Clock
+from hubapi._transport.transport import CLOSED, CLOSED_DURING_CALL
 from hubapi.errors import ConfigurationError, NoResponseError
 
 State: TypeAlias = Literal["new", "open", "closing", "closed"]
@@ -24,7 +25,7 @@ _GRACE_S = 5.0  # for cancelled calls to end, before the connections are closed
 
 def closed_during_call(operation: str) -> NoResponseError:
     """Return the error of a call during which the client was closed."""
-    return NoResponseError("the hub was closed during this call", operation=operation)
+    return NoResponseError(CLOSED_DURING_CALL, operation=operation)
 
 
 class _CallScope:
@@ -71,7 +72,7 @@ class Lifecycle:
             ConfigurationError: the client is closed or closing, or belongs to another event loop.
         """
         if self.state == "closed":
-            raise ConfigurationError("this hub is closed; open another")
+            raise ConfigurationError(CLOSED)
         self._check_loop()
         if self.state == "closing":
             raise ConfigurationError("this hub is closing; open another")

@@ -23,11 +23,11 @@ import httpx
 from attrs import define, field
 from attrs.validators import instance_of, optional
 
-from hubapi._secret import Secret
+from hubapi._secret import Secret, optional_secret
 from hubapi._transport.body import RawResponse, content_of
 from hubapi._transport.proxy import environment_proxy
 from hubapi._transport.tls import default_ssl_context
-from hubapi._transport.transport import Request, Response
+from hubapi._transport.transport import CLOSED, CLOSED_DURING_CALL, Request, Response
 from hubapi.errors import ConfigurationError, HubError, NoResponseError, NotSentError, shorten
 
 if TYPE_CHECKING:
@@ -39,14 +39,9 @@ _KEPT = 64  # clients, and idle connections of each to a server
 _KEPT_S = 30.0
 _SETTLE_S = 0.05
 _EVERYTHING = "*,0.0.0.0/0,::/0"  # names, and addresses
-_CLOSED = "the hub was closed during this call"
 _SENDS_A_BODY = {"POST", "PUT", "PATCH"}
 _ORIGIN = re.compile(r"https?://[^/?#]+")
 _NOISE = re.compile(r"^Request failed: |error sending request( for url)?|\(https?://[^)]*\):? ?")
-
-
-def _secret(value: str | Secret | None) -> Secret | None:
-    return Secret(value) if value else None
 
 
 @define(eq=False, repr=False, kw_only=True)
@@ -74,13 +69,13 @@ class FastTransport:
 
     ca: bytes | None = field(default=None, validator=optional(instance_of(bytes)))
     client_certificate: bytes | None = field(default=None, validator=optional(instance_of(bytes)))
-    client_key: Secret | None = field(default=None, converter=_secret)
-    proxy: Secret | None = field(default=None, converter=_secret)
+    client_key: Secret | None = field(default=None, converter=optional_secret)
+    proxy: Secret | None = field(default=None, converter=optional_secret)
     _pyqwest: ModuleType = field(init=False)
     _failures: tuple[type[Exception], ...] = field(init=False)
     _certificates: bytes | None = field(default=None, init=False)
     _clients: "dict[_Key, pyqwest.HTTPTransport]" = field(factory=dict[_Key, Any], init=False)
-    _under_way: set[anyio.CancelScope] = field(factory=set[anyio.CancelScope], init=False)
+    _in_flight: set[anyio.CancelScope] = field(factory=set[anyio.CancelScope], init=False)
     _proxies: dict[str, Secret | None] = field(factory=dict[str, Secret | None], init=False)
     _opening: anyio.Lock = field(factory=anyio.Lock, init=False)
     _closed: bool = field(default=False, init=False)
@@ -92,7 +87,7 @@ class FastTransport:
 
     async def send(self, request: Request, /) -> Response:
         with anyio.CancelScope() as scope:
-            self._under_way.add(scope)
+            self._in_flight.add(scope)
             try:
                 return await self._exchange(await self._client(request), request)
             except anyio.get_cancelled_exc_class() as cancelled:
@@ -100,8 +95,8 @@ class FastTransport:
                 cancelled.__context__ = None
                 raise cancelled.with_traceback(None)  # noqa: B904 - it is the same one
             finally:
-                self._under_way.discard(scope)
-        raise NoResponseError(f"no response: {_CLOSED}")
+                self._in_flight.discard(scope)
+        raise NoResponseError(f"no response: {CLOSED_DURING_CALL}")
 
     async def _exchange(self, client: "pyqwest.HTTPTransport", request: Request) -> Response:
         built = self._build(request)
@@ -148,7 +143,7 @@ class FastTransport:
     async def _client(self, request: Request) -> "pyqwest.HTTPTransport":
         """Return the client for a request: its time limits are a client's, and identities share no connection."""
         if self._closed:
-            raise ConfigurationError("this hub is closed; open another")
+            raise ConfigurationError(CLOSED)
         origin = _ORIGIN.match(request.url)
         if origin is None:
             raise ConfigurationError("the URL can't be used: it is not one of http or https")
@@ -201,9 +196,9 @@ class FastTransport:
                 self._certificates = await anyio.to_thread.run_sync(_default_certificates)
 
     async def aclose(self) -> None:
-        """Close every connection; requests under way end with a `NoResponseError`. Safe to call again."""
+        """Close every connection; requests in flight end with a `NoResponseError`. Safe to call again."""
         self._closed = True
-        for scope in self._under_way:
+        for scope in self._in_flight:
             scope.cancel()
         with anyio.CancelScope(shield=True):
             while self._clients:

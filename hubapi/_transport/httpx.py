@@ -17,7 +17,7 @@ from hubapi._transport.body import RawResponse, content_of, read_body
 from hubapi._transport.pool import NOT_SENT_ERRORS, Pool, describe
 from hubapi._transport.proxy import environment_proxy, parse_proxy
 from hubapi._transport.tls import default_ssl_context
-from hubapi._transport.transport import Limits, Request, Response
+from hubapi._transport.transport import CLOSED, Limits, Request, Response
 from hubapi.errors import ConfigurationError, NoResponseError, NotSentError, TransportError, shorten
 
 _Origin: TypeAlias = tuple[str, str, int | None]
@@ -54,7 +54,7 @@ class HttpxTransport:
 
     async def send(self, request: Request, /) -> Response:
         if self._pool.closed:
-            raise ConfigurationError("this hub is closed; open another")
+            raise ConfigurationError(CLOSED)
         url = _url(request.url)
         origin = (url.scheme, url.host, url.port)
         new = self._factories.get(origin) or await self._factory(origin, url)

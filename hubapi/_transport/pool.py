@@ -14,7 +14,7 @@ import httpx
 from attrs import define, field
 
 from hubapi._transport.body import RawResponse, read_body
-from hubapi._transport.transport import Limits
+from hubapi._transport.transport import CLOSED_DURING_CALL, Limits
 from hubapi.errors import NoResponseError, NotSentError, TransportError, shorten
 
 MAX_IDLE = 64
@@ -22,8 +22,6 @@ MAX_IDLE_S = 30.0
 
 NOT_SENT_ERRORS = ("ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError", "UnsupportedProtocol")
 """The errors of httpx and httpx2 that are raised before anything is sent."""
-
-_CLOSED = "the hub was closed during this call"
 
 
 class _Closable(Protocol):
@@ -93,7 +91,7 @@ class Connection:
         """Return the error of a failed request; without an error, its scope was cancelled."""
         not_sent = self._step == "connecting" or (not self._step and type(error).__name__ in NOT_SENT_ERRORS)
         kind, what = (NotSentError, "nothing was sent") if not_sent else (NoResponseError, "no response")
-        return kind(f"{what}: {_CLOSED if self._closed else self._reason(error)}")
+        return kind(f"{what}: {CLOSED_DURING_CALL if self._closed else self._reason(error)}")
 
     def _reason(self, error: Exception | None) -> str:
         if error is None or isinstance(error, httpx.ConnectTimeout):
@@ -145,7 +143,7 @@ class Pool:
         """
         await self._trim()
         if self.closed:
-            raise NotSentError(f"nothing was sent: {_CLOSED}")
+            raise NotSentError(f"nothing was sent: {CLOSED_DURING_CALL}")
         connection = self._take(key) or Connection(new(), key)
         self._busy.add(connection)
         try:

@@ -10,6 +10,9 @@ from msgspec import Struct
 
 from hubapi._secret import Secret
 
+CLOSED = "this hub is closed; open another"
+CLOSED_DURING_CALL = "the hub was closed during this call"
+
 
 class Limits(Struct, frozen=True, kw_only=True):
     """The time and size limits of one exchange.
